@@ -1,0 +1,96 @@
+"""From a path that a job gives to the URL that may be requested."""
+
+import re
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import quote, unquote, urljoin, urlsplit
+
+from crossdock_http.errors import UrlError
+
+_PLACE = re.compile(r"\{(\w+)\}")
+
+
+def url_of(base_url: str | None, path: str, params: Mapping[str, Any] | None = None) -> str:
+    """Give the URL of a path below the base URL.
+
+    Args:
+        base_url: The system's address; without it ``path`` must be a whole URL.
+        path: A path, or a URL on the system's own origin; ``{name}`` takes a value of params.
+        params: The values, each of which becomes exactly one segment.
+
+    Raises:
+        UrlError: The path leaves the base URL, or a value is missing, empty or a dot segment.
+
+    Example:
+        >>> url_of("https://kobo.example.org/api", "/people/{id}", {"id": "a/b"})
+        'https://kobo.example.org/api/people/a%2Fb'
+    """
+    filled = _PLACE.sub(lambda match: _segment(match[1], params or {}), path) if params is not None else path
+    if urlsplit(filled).scheme or filled.startswith(("//", "\\")):
+        return _absolute(base_url, filled)
+    if base_url is None:
+        raise UrlError(
+            f"the path {path!r:.200} needs a base_url, and the credential has none",
+            fix="Add base_url to the credential, or give a whole URL.",
+        )
+    _check_segments(filled)
+    return f"{base_url}/{filled.lstrip('/')}" if filled else base_url
+
+
+def next_url(current: str, link: str) -> str:
+    """Give the URL of a link to the next page, which must stay on the origin of this one."""
+    target = urljoin(current, link)
+    if origin(target) != origin(current):
+        raise UrlError(
+            f"the next page is on {origin(target)}, and the first was on {origin(current)}",
+            fix="Set base_url to the origin that the system links to.",
+        )
+    return target
+
+
+def origin(url: str) -> str:
+    """Give scheme, host and port of a URL.
+
+    >>> origin("HTTPS://Example.org/x") == origin("https://example.org:443/y")
+    True
+    """
+    parts = urlsplit(url)
+    port = parts.port or {"http": 80, "https": 443}.get(parts.scheme)
+    return f"{parts.scheme}://{parts.hostname}:{port}"
+
+
+def shown(url: str) -> str:
+    """Give a URL without user, query and fragment, for messages."""
+    parts = urlsplit(url)
+    port = f":{parts.port}" if parts.port else ""
+    return f"{parts.scheme}://{parts.hostname}{port}{parts.path}"
+
+
+def _absolute(base_url: str | None, url: str) -> str:
+    parts = urlsplit(url)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise UrlError(f"{url!r:.200} is no http or https URL")
+    if base_url is not None and origin(url) != origin(base_url):
+        raise UrlError(
+            f"{origin(url)} is another origin than that of base_url, {origin(base_url)}",
+            fix="Give the operation the credential of that system.",
+        )
+    _check_segments(parts.path)
+    return url
+
+
+def _segment(name: str, params: Mapping[str, Any]) -> str:
+    value = params.get(name)
+    if value is None or str(value) in ("", ".", ".."):
+        raise UrlError(
+            f"params[{name!r}] is {value!r}, which is no path segment",
+            fix="Give it a value, or stop before the request.",
+        )
+    return quote(str(value), safe="")
+
+
+def _check_segments(path: str) -> None:
+    """Refuse what a server might read as a step out of the base path."""
+    decoded = unquote(unquote(urlsplit(path).path)).replace("\\", "/")
+    if any(segment.split(";")[0] in (".", "..") for segment in decoded.split("/")) or any(ord(c) < 33 for c in path):
+        raise UrlError(f"the path {path!r:.200} holds a dot segment, a blank or a control character")

@@ -1,0 +1,64 @@
+"""crossdock: adaptors for the systems of health and aid work, and jobs made of them."""
+
+from crossdock.adaptor import Adaptor
+from crossdock.common.data import log, now, save_cursor, set_data, warn
+from crossdock.common.flow import each, require, stop, tap, when
+from crossdock.common.xml import build_xml, parse_xml
+from crossdock.declaration import Effect
+from crossdock.errors import AdaptorError, CrossdockError, JobError, UnknownOutcomeError
+from crossdock.job import Job, load_job
+from crossdock.lazy import computed, credentials, cursor, resolve, state
+from crossdock.message import Message
+from crossdock.operation import Operation, operation
+from crossdock.plugins import Plugins, hookimpl
+from crossdock.run import Run
+from crossdock.scope import in_run
+from crossdock.state import Answer, State
+from crossdock.workflow import Step, Workflow
+
+__all__ = [
+    "Adaptor",
+    "AdaptorError",
+    "Answer",
+    "CrossdockError",
+    "Effect",
+    "Job",
+    "JobError",
+    "Message",
+    "Operation",
+    "Plugins",
+    "Run",
+    "State",
+    "Step",
+    "UnknownOutcomeError",
+    "Workflow",
+    "build_xml",
+    "computed",
+    "credentials",
+    "cursor",
+    "each",
+    "hookimpl",
+    "in_run",
+    "load_job",
+    "log",
+    "now",
+    "operation",
+    "parse_xml",
+    "require",
+    "resolve",
+    "save_cursor",
+    "set_data",
+    "state",
+    "stop",
+    "tap",
+    "warn",
+    "when",
+]
+
+
+def __getattr__(name: str) -> str:
+    if name == "__version__":
+        from importlib.metadata import version
+
+        return version("crossdock")
+    raise AttributeError(f"module 'crossdock' has no attribute {name!r}")

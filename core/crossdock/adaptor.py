@@ -1,0 +1,165 @@
+"""Adaptor: a name, a configuration model, a connection, and the operations that use it."""
+
+import logging
+import re
+import threading
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, ExitStack
+from types import MappingProxyType
+from typing import Any, Concatenate, Generic, ParamSpec, TypeVar, cast
+
+from crossdock.credentials import Credentials
+from crossdock.declaration import Declaration, Effect
+from crossdock.errors import AdaptorDefinitionError
+from crossdock.operation import Operation
+from crossdock.scope import bound_credential, open_unit, run_in_progress
+from crossdock.state import State
+
+C = TypeVar("C")
+R = TypeVar("R")
+P = ParamSpec("P")
+
+ADAPTOR_NAME = re.compile(r"[a-z][a-z0-9_]{0,49}")
+
+_logger = logging.getLogger("crossdock")
+
+
+class Adaptor(Generic[C, R]):
+    """A plugin that talks to one kind of system.
+
+    Args:
+        name: The name of its entry point: small letters, digits and ``_``.
+        configuration: A pydantic model of what a credential for it holds.
+        connect: Takes the validated configuration and gives a context manager; what that enters
+            is ``adaptor.connection``.
+        unit: Takes the connection and gives a context manager around one unit of work, nested
+            in those around it: for a database its transaction, inside it a savepoint. An adaptor
+            without units must be thread-safe.
+        api: The version of the plugin API that it is written for.
+
+    Example:
+        >>> from contextlib import nullcontext
+        >>> echo = Adaptor("echo", connect=lambda _: nullcontext(str.upper))
+        >>> @echo.operation(effect="read")
+        ... def shout(state, text):
+        ...     return state.result(echo.connection(text))
+        >>> shout("hi")
+        echo.shout(<str 2>)
+    """
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        configuration: type[C] | None = None,
+        connect: Callable[[C], AbstractContextManager[R]] | None = None,
+        unit: Callable[[R], AbstractContextManager[Any]] | None = None,
+        api: int = 1,
+    ) -> None:
+        if not ADAPTOR_NAME.fullmatch(name):
+            raise AdaptorDefinitionError(
+                f"{name!r} is no name of an adaptor",
+                fix="Use small letters, digits and '_', a letter first, at most 50.",
+            )
+        self.name = name
+        self.configuration = configuration
+        self.connect = connect
+        self.unit = unit
+        self.api = api
+        self._operations: dict[str, Declaration] = {}
+
+    @property
+    def operations(self) -> Mapping[str, Declaration]:
+        """Its operations by name."""
+        return MappingProxyType(self._operations)
+
+    def operation(
+        self, *, effect: Effect | Callable[..., Effect] | None = None
+    ) -> Callable[[Callable[Concatenate[State, P], Any]], Callable[P, Operation]]:
+        """Turn a function ``(state, …) -> State`` into an operation of this adaptor.
+
+        Args:
+            effect: ``"read"`` or ``"write"``, or a function of the arguments that says which.
+        """
+
+        def decorate(function: Callable[Concatenate[State, P], Any]) -> Callable[P, Operation]:
+            declaration = Declaration(function, effect=effect, adaptor=self)
+            if declaration.name in self._operations:
+                raise AdaptorDefinitionError(
+                    f"the adaptor {self.name!r} has two operations {declaration.name!r}", fix="Rename one of them."
+                )
+            self._operations[declaration.name] = declaration
+            return declaration.builder(Operation)
+
+        return decorate
+
+    @property
+    def connection(self) -> R:
+        """The live connection of the current run for this adaptor and credential."""
+        connection = run_in_progress(f"the connection of {self.name}").connections.get(self, bound_credential.get())
+        if self.unit is not None:
+            unit = open_unit.get()
+            assert unit is not None  # noqa: S101 - a run is in progress
+            unit.use(connection)
+        return cast("R", connection.resource)
+
+    def __repr__(self) -> str:
+        return f"<Adaptor {self.name!r}>"
+
+
+class Connection:
+    """One open connection of a run."""
+
+    __slots__ = ("_adaptor", "resource")
+
+    def __init__(self, adaptor: Adaptor[Any, Any], resource: Any) -> None:
+        self._adaptor = adaptor
+        self.resource = resource
+
+    def unit(self) -> AbstractContextManager[Any]:
+        """Give the context manager around one unit of work on it."""
+        return self._adaptor.unit(self.resource)  # type: ignore[misc]
+
+
+class Connections:
+    """The connections of one run: opened on first use, closed when it ends.
+
+    Args:
+        credentials: Where their configurations come from.
+    """
+
+    def __init__(self, credentials: Credentials) -> None:
+        self._credentials = credentials
+        self._open: dict[tuple[str, str | None], Connection] = {}
+        self._stack = ExitStack()
+        self._lock = threading.RLock()
+
+    def get(self, adaptor: Adaptor[Any, Any], credential: str | None) -> Connection:
+        """Give the connection of an adaptor under a credential's name, open."""
+        found = self._open.get((adaptor.name, credential))
+        return found if found is not None else self._opened(adaptor, credential)
+
+    def check(self, adaptor: Adaptor[Any, Any], credential: str | None) -> None:
+        """Raise if there is no valid credential for it."""
+        if adaptor.connect is not None:
+            self._credentials.configuration(adaptor, credential)
+
+    def close(self) -> None:
+        """Close all of them, the last opened first; a failure to close is logged."""
+        self._open.clear()
+        try:
+            self._stack.close()
+        except Exception:
+            _logger.warning("a connection could not be closed", exc_info=True)
+
+    def _opened(self, adaptor: Adaptor[Any, Any], credential: str | None) -> Connection:
+        if adaptor.connect is None:
+            raise AdaptorDefinitionError(f"the adaptor {adaptor.name!r} has no connection", fix="Give it connect=….")
+        with self._lock:
+            # Two ways to ask for one credential (by name, by default) share its connection.
+            key = adaptor.name, self._credentials.choose(adaptor.name, credential).name
+            if key not in self._open:
+                configuration = self._credentials.configuration(adaptor, credential)
+                self._open[key] = Connection(adaptor, self._stack.enter_context(adaptor.connect(configuration)))
+            self._open[adaptor.name, credential] = self._open[key]
+            return self._open[key]

@@ -1,0 +1,12 @@
+from types import ModuleType
+from typing import Any
+
+import crossdock_dhis2 as dhis2
+import crossdock_http as http
+import crossdock_postgresql as postgresql
+
+__all__ = ["dhis2", "http", "opened", "postgresql"]
+
+opened: dict[str, ModuleType]
+
+def __getattr__(name: str) -> Any: ...

@@ -1,0 +1,51 @@
+"""The ``crossdock`` command: one file a command group; the only part that prints."""
+
+from difflib import get_close_matches
+from typing import Any
+
+import click
+
+from crossdock.cli.ending import exit_code, show_error
+from crossdock.errors import CrossdockError
+
+
+class Commands(click.Group):
+    """A group of commands that suggests the closest one, and shows our errors as one line and a fix."""
+
+    def resolve_command(self, ctx: click.Context, args: list[str]) -> Any:
+        """Find the command that the arguments name."""
+        name = args[0]
+        known = self.list_commands(ctx)
+        if name not in known and not name.startswith("-"):
+            close = get_close_matches(name, known, 1)
+            hint = f"Did you mean {close[0]!r}?" if close else f"The commands are: {', '.join(known)}."
+            raise click.UsageError(f"There is no command {name!r}. {hint}", ctx)
+        return super().resolve_command(ctx, args)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command; an error of ours ends it with its exit code."""
+        try:
+            return super().invoke(ctx)
+        except CrossdockError as error:
+            show_error(error)
+            ctx.exit(exit_code(error))
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(package_name="crossdock", message="crossdock %(version)s")
+def cli() -> None:
+    """Run jobs made of adaptors' operations against incoming data."""
+
+
+def main() -> None:
+    """Be the command ``crossdock``."""
+    from crossdock.cli.adaptors import adaptors
+    from crossdock.cli.run import run
+    from crossdock.plugins import Plugins
+
+    cli.add_command(run)
+    cli.add_command(adaptors)
+    plugins = Plugins()
+    plugins.load()
+    plugins.add_commands(cli)
+    cli()

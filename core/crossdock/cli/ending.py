@@ -1,0 +1,116 @@
+"""How a command ends: exit codes, errors on standard error, the result where it was asked for."""
+
+import os
+import stat
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import click
+
+from crossdock.errors import CrossdockError, InputError, Outcome, OutputError
+
+EXIT_CODES: dict[Outcome, int] = {
+    "success": 0,
+    "failed": 1,
+    "refused": 3,
+    "crashed": 4,
+    "killed": 5,
+    "partial": 6,
+    "unknown": 7,
+    "interrupted": 130,
+    "cancelled": 143,
+}
+
+
+def exit_code(error: CrossdockError) -> int:
+    """Give the exit code of a command that an error ended; wrong input is 2, as a wrong option is."""
+    return 2 if isinstance(error, InputError) else EXIT_CODES[error.outcome]
+
+
+def show_error(error: CrossdockError) -> None:
+    """Print what is wrong, and what to do."""
+    say(f"crossdock: {error}\n  fix: {error.fix}")
+
+
+def say(text: str) -> None:
+    """Print a line for people; one that can't be printed is not worth failing for."""
+    try:
+        click.echo(text, err=True)
+    except OSError:  # standard error is closed
+        return
+
+
+def check_output(path: str | None) -> None:
+    """Refuse an output file that could not be written, before anything runs."""
+    if path is None:
+        return
+    target = Path(path)
+    problem = None
+    if target.is_symlink():
+        problem = "is a symbolic link"
+    elif target.is_dir():
+        problem = "is a folder"
+    elif not target.parent.is_dir():
+        problem = "lies in a folder that does not exist"
+    elif not os.access(target.parent, os.W_OK) and not target.exists():
+        problem = "lies in a folder that can't be written to"
+    if problem:
+        error = OutputError(f"the output file {path!r} {problem}; nothing ran", fix="Name another file: --output FILE.")
+        show_error(error)
+        raise SystemExit(EXIT_CODES["refused"])
+
+
+def write_result(text: str, path: str | None) -> None:
+    """Write the result to a file, or to standard output.
+
+    Raises:
+        OutputError: It can't be written. A reader that went away early is no error.
+    """
+    try:
+        if path is None:
+            _to_stdout(text)
+        elif Path(path).exists() and not stat.S_ISREG(os.stat(path).st_mode):
+            Path(path).write_text(text, encoding="utf-8")  # a device or pipe stays what it is
+        else:
+            _replace(Path(path), text)
+    except BrokenPipeError:
+        _forget_stdout()
+    except (OSError, ValueError, AttributeError) as error:
+        _forget_stdout()
+        reason = error.strerror if isinstance(error, OSError) else "it is closed"
+        raise OutputError(f"the result can't be written to {path or 'standard output'}: {reason}") from error
+
+
+def _to_stdout(text: str) -> None:
+    sys.stdout.buffer.write(text.encode())
+    sys.stdout.buffer.flush()
+
+
+def _forget_stdout() -> None:
+    """Keep Python from flushing to a reader that is gone, and complaining about it at the end."""
+    if sys.stdout is not None:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+
+
+def _replace(target: Path, text: str) -> None:
+    """Write a file that only its owner can read, and put it in place whole."""
+    descriptor, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
+    try:
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(name, target)
+    except BaseException:
+        os.unlink(name)
+        raise
+
+
+def table(rows: list[list[Any]]) -> str:
+    """Lay out rows in columns."""
+    widths = [max(len(str(row[i])) for row in rows) for i in range(len(rows[0]))]
+    return "\n".join(
+        "  ".join(str(cell).ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows
+    )

@@ -1,0 +1,270 @@
+"""``crossdock run``: one job on one input, in a child process that it watches."""
+
+import json
+import logging
+import sys
+import time
+import traceback
+from contextlib import AbstractContextManager, nullcontext
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import click
+
+from crossdock.cli.ending import EXIT_CODES, check_output, exit_code, say, write_result
+from crossdock.errors import (
+    CredentialError,
+    CrossdockError,
+    ExitedError,
+    InputError,
+    Outcome,
+    TimeLimitError,
+    error_record,
+)
+from crossdock.job import Job, all_parts, load_job
+from crossdock.message import Message
+from crossdock.plugins import Plugins, hookimpl
+from crossdock.redaction import Redactor
+from crossdock.run import Run
+from crossdock.state import State, encode
+from crossdock.worker.child import Child, Ended, Send
+from crossdock.workflow import Workflow
+
+
+class Order(NamedTuple):
+    """What ``crossdock run`` was asked to do."""
+
+    job: str
+    message: Message
+    credentials: str | None
+    now: datetime
+    verbose: bool
+
+    @property
+    def step(self) -> str:
+        """The name of the job's one step."""
+        return Path(self.job).stem
+
+
+def _instant(_: click.Context, __: click.Parameter, value: str | None) -> datetime:
+    if value is None:
+        return datetime.now(UTC)
+    try:
+        instant = datetime.fromisoformat(value)
+    except ValueError:
+        raise click.BadParameter("write it as 2024-05-02T10:00:00Z") from None
+    return instant if instant.tzinfo else instant.replace(tzinfo=UTC)
+
+
+@click.command()
+@click.argument("job", metavar="JOB")
+@click.option("--state", "state_file", metavar="FILE", help="The input: a JSON file, or - for standard input.")
+@click.option("--output", metavar="FILE", help="Where the final state goes; standard output by default.")
+@click.option("--credentials", metavar="FILE", help="The credentials: YAML or JSON.")
+@click.option(
+    "--timeout", metavar="SECONDS", type=click.FloatRange(min=0, min_open=True), help="End the run after this time."
+)
+@click.option("--now", metavar="INSTANT", callback=_instant, help="The instant that the run counts as its start.")
+@click.option("-v", "--verbose", is_flag=True, help="Show tracebacks, and what the adaptors log.")
+def run(
+    job: str,
+    state_file: str | None,
+    output: str | None,
+    credentials: str | None,
+    timeout: float | None,
+    now: datetime,
+    *,
+    verbose: bool,
+) -> None:
+    """Run the job of a Python file.
+
+    Its final state goes to standard output as JSON; all else goes to standard error. The exit
+    code says how it ended: 0 success, 1 failed, 2 wrong usage or input, 3 refused before it ran,
+    4 crashed, 5 killed, 6 partial, 7 unknown, 130 interrupted, 143 cancelled.
+    """
+    message = Message.from_file(state_file) if state_file else Message(State())
+    check_output(output)
+    order = Order(job, message, credentials, now, verbose)
+    report = _supervise(order, timeout)
+    if report["outcome"] != "refused":
+        write_result(json.dumps(report["state"], indent=2, ensure_ascii=False) + "\n", output)
+    sys.exit(report.get("exit", EXIT_CODES[report["outcome"]]))
+
+
+def _supervise(order: Order, timeout: float | None) -> dict[str, Any]:
+    """Run the job in a child, show what it does, and give its report or one on its end."""
+    redact, reports, started = Redactor(), list[dict[str, Any]](), time.perf_counter()
+    with _progress() as status:
+
+        def on_message(message: dict[str, Any]) -> None:
+            if "secret" in message:
+                redact.add(message["secret"], what="a credential")
+            elif "operation" in message:
+                status.update(f"{message['operation']} …") if status is not None else None
+            else:
+                reports.append(message)
+
+        child = Child(
+            lambda send: _work(order, send),
+            on_message=on_message,
+            on_output=lambda text: click.echo(redact(text), err=True, nl=False),
+        )
+        ended = child.follow(timeout=timeout)
+    report = _without_report(order, ended, timeout) if ended.timed_out or not reports else reports[-1]
+    say(redact(_summary(order, report, time.perf_counter() - started)))
+    return report
+
+
+def _progress() -> AbstractContextManager[Any]:
+    """Show on a terminal, and only there, what the run is doing."""
+    if sys.stderr is None or not sys.stderr.isatty():
+        return nullcontext()
+    from rich.console import Console
+
+    return Console(stderr=True).status("starting …")
+
+
+def _work(order: Order, send: Send) -> None:
+    """Do all of it in the child: load, check, run, report."""
+    _log_to_stderr(verbose=order.verbose)
+    redactor = Redactor()
+    redactor.tell = lambda secret: send({"secret": secret})
+    try:
+        run = _prepared(order, redactor, send)
+        run.execute()
+    except CrossdockError as error:
+        code = (
+            2
+            if isinstance(error, InputError)
+            else exit_code(error)
+            if error.outcome == "refused"
+            else EXIT_CODES["refused"]
+        )
+        send(
+            {
+                "outcome": "refused",
+                "exit": code,
+                "error": error_record(error),
+                "trace": _trace(error) if order.verbose else None,
+            }
+        )
+        return
+    if order.verbose and run.error is not None:
+        sys.stderr.write(_trace(run.error))
+    timings = [
+        {
+            "name": t.operation.name,
+            "line": str(t.operation.site),
+            "text": t.operation.site.text,
+            "seconds": t.seconds,
+            "failed": t.failed,
+        }
+        for t in run.timings
+    ]
+    send({"outcome": run.outcome, "state": json.loads(encode(run.state)), "timings": timings, "stopped": run.stopped})
+
+
+def _prepared(order: Order, redactor: Redactor, send: Send) -> Run:
+    from crossdock import adaptors
+
+    plugins = Plugins()
+    plugins.load()
+    plugins.register("progress", _Progress(send))
+    job = load_job(order.job)
+    for name, module in adaptors.opened.items():
+        plugins.register(name, module)
+    entries = _credentials(order, job, set(adaptors.opened))
+    return Run(
+        Workflow.of(job, order.step),
+        order.message.state,
+        credentials=entries,
+        plugins=plugins,
+        redactor=redactor,
+        now=order.now,
+    )
+
+
+class _Progress:
+    """A plugin that tells the parent which operation runs."""
+
+    def __init__(self, send: Send) -> None:
+        self._send = send
+
+    @hookimpl(wrapper=True)
+    def crossdock_operation(self, operation: Any) -> Any:
+        self._send({"operation": operation.name})
+        return (yield)
+
+
+def _credentials(order: Order, job: Job, opened: set[str]) -> dict[str, dict[str, Any]]:
+    from crossdock.credentials import entries_from
+
+    adaptors = opened | {part.declaration.adaptor.name for part in all_parts(job) if part.declaration.adaptor}
+    entries: dict[str, dict[str, Any]] = {}
+    if order.message.configuration is not None:
+        entries |= entries_from(order.message.configuration, adaptors, what="'configuration' of the input")
+    if order.credentials is not None:
+        from crossdock.cli.yaml import read_yaml
+
+        what = f"the credentials file {order.credentials!r}"
+        entries |= entries_from(read_yaml(order.credentials, what=what, error=CredentialError), adaptors, what=what)
+    return entries
+
+
+def _log_to_stderr(*, verbose: bool) -> None:
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(logging.Formatter("%(levelname)s %(name)s: %(message)s" if verbose else "%(message)s"))
+    logging.basicConfig(handlers=[handler], level=logging.DEBUG if verbose else logging.WARNING, force=True)
+    logging.getLogger("crossdock").setLevel(logging.DEBUG if verbose else logging.INFO)
+    logging.captureWarnings(capture=True)
+
+
+def _trace(error: BaseException) -> str:
+    return "".join(traceback.format_exception(error))
+
+
+def _without_report(order: Order, ended: Ended, timeout: float | None) -> dict[str, Any]:
+    """Account for a child that ended without a report: what came in is all that is left."""
+    error: CrossdockError
+    outcome: Outcome
+    if ended.timed_out:
+        outcome, error = "killed", TimeLimitError(f"the run took longer than {timeout:g} s and was killed")
+    elif ended.signal is not None:
+        outcome, error = _by_signal(ended.signal), ExitedError(f"the run was told to end and ended with {ended.how}")
+    else:
+        outcome, error = "crashed", ExitedError(f"the job's process ended with {ended.how} without a result")
+    state = Run(Workflow.of(Job(), order.step), order.message.state).state
+    return {"outcome": outcome, "state": {**state, "errors": {order.step: error_record(error)}}, "timings": []}
+
+
+def _by_signal(number: int) -> Outcome:
+    import signal
+
+    return "interrupted" if number == signal.SIGINT else "cancelled"
+
+
+def _summary(order: Order, report: dict[str, Any], seconds: float) -> str:
+    lines = [f"{order.step}: {report['outcome']} in {seconds:.2f} s"]
+    if report.get("stopped"):
+        lines[0] += f" (stopped: {report['stopped']})"
+    width = max((len(timing["name"]) for timing in report.get("timings", [])), default=0)
+    for number, timing in enumerate(report.get("timings", []), 1):
+        mark = "failed" if timing["failed"] else f"{timing['seconds']:.3f} s"
+        lines.append(
+            f"  {number:>2}  {mark:>8}  {timing['name']:<{width}}  {timing['line']}  {timing['text'][:60]}".rstrip()
+        )
+    error = report.get("error") or (report.get("state") or {}).get("errors", {}).get(order.step)
+    if error:
+        lines += _error_lines(error)
+    if report.get("trace"):
+        lines.append(report["trace"])
+    failed = (report.get("state") or {}).get("failed") or []
+    if failed:
+        lines.append(f"  {len(failed)} items failed; they are in the state under 'failed'")
+    return "\n".join(lines)
+
+
+def _error_lines(error: dict[str, Any]) -> list[str]:
+    where = f" in {error['operation']} ({error['line']})" if "operation" in error else ""
+    return [f"  {error['type']} [{error['code']}]{where}: {error['message']}", f"  fix: {error['fix']}"]

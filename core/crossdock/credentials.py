@@ -1,0 +1,237 @@
+"""Credentials: what a job needs to reach its systems, chosen by name, never shown."""
+
+import os
+import re
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from crossdock.errors import CredentialError
+from crossdock.redaction import Redactor, looks_secret
+
+if TYPE_CHECKING:
+    from crossdock.adaptor import Adaptor
+    from crossdock.plugins import Plugins
+
+CREDENTIAL_NAME = re.compile(r"[a-z][a-z0-9_-]{0,49}")
+
+
+class Credential:
+    """The fields for one system, under a name; its text and repr show no value.
+
+    Args:
+        name: What jobs call it.
+        adaptor: The name of the adaptor that it is for.
+        fields: Its plain values, references resolved.
+    """
+
+    __slots__ = ("adaptor", "fields", "name")
+
+    def __init__(self, name: str, adaptor: str, fields: Mapping[str, Any]) -> None:
+        self.name = name
+        self.adaptor = adaptor
+        self.fields = dict(fields)
+
+    def __repr__(self) -> str:
+        return f"<Credential {self.name!r} of {self.adaptor}: {', '.join(sorted(self.fields)) or 'no fields'}>"
+
+    def __reduce__(self) -> NoReturn:
+        raise CredentialError(f"the credential {self.name!r} can't be pickled", fix="Hand on its name.")
+
+
+class Credentials:
+    """The credentials in scope of a run.
+
+    Args:
+        entries: Name → fields, with the adaptor's name under ``adaptor``. A text value that a
+            plugin knows as a reference (``env:NAME``, ``file:PATH``) is replaced by its secret.
+        plugins: They resolve references.
+        redactor: It learns every secret.
+    """
+
+    def __init__(self, entries: Mapping[str, Mapping[str, Any]], *, plugins: "Plugins", redactor: Redactor) -> None:
+        self._redactor = redactor
+        self._credentials = {name: _read(name, entry, plugins) for name, entry in entries.items()}
+        for credential in self._credentials.values():
+            for field, value in _secret_fields(credential.fields):
+                redactor.add(value, what=f"{credential.name}.{field}")
+
+    def fields(self) -> dict[str, dict[str, Any]]:
+        """Give the fields of each credential, for the lazy ``credentials``."""
+        return {name: credential.fields for name, credential in self._credentials.items()}
+
+    def choose(self, adaptor: str, name: str | None) -> Credential:
+        """Give the credential of an operation.
+
+        Args:
+            adaptor: The adaptor's name.
+            name: What the operation asks for; None takes the one with the adaptor's name, else
+                the only one of that adaptor.
+        """
+        of_kind = {key: credential for key, credential in self._credentials.items() if credential.adaptor == adaptor}
+        if name is not None:
+            return self._named(adaptor, name)
+        if adaptor in of_kind:
+            return of_kind[adaptor]
+        if len(of_kind) > 1:
+            raise CredentialError(
+                f"there are {len(of_kind)} credentials for {adaptor}: {', '.join(sorted(of_kind))}",
+                fix='Say which one: credential="name" in the operation.',
+            )
+        return next(iter(of_kind.values()), Credential(adaptor, adaptor, {}))
+
+    def configuration(self, adaptor: "Adaptor[Any, Any]", name: str | None) -> Any:
+        """Give the validated configuration of an adaptor's connection.
+
+        Raises:
+            CredentialError: It names each wrong or missing field, and no value.
+        """
+        credential = self.choose(adaptor.name, name)
+        if adaptor.configuration is None:
+            return None
+        configuration = self._validated(adaptor.configuration, credential)
+        for field, secret in _secrets(configuration):
+            self._redactor.add(secret, what=f"{credential.name}.{field}")
+        return configuration
+
+    def _named(self, adaptor: str, name: str) -> Credential:
+        credential = self._credentials.get(name)
+        if credential is None:
+            known = ", ".join(sorted(self._credentials)) or "none"
+            raise CredentialError(
+                f"there is no credential {name!r} for {adaptor}; there are: {known}", fix="Add it: --credentials FILE."
+            )
+        if credential.adaptor != adaptor:
+            raise CredentialError(
+                f"the credential {name!r} is for {credential.adaptor}, not for {adaptor}",
+                fix="Name another credential.",
+            )
+        return credential
+
+    def _validated(self, model: Any, credential: Credential) -> Any:
+        from pydantic import ValidationError  # imported late: a job without adaptors needs none of it
+
+        known = _known_fields(model, credential.fields)
+        try:
+            return model.model_validate(known)
+        except ValidationError as error:
+            faults = [
+                f"{'.'.join(map(str, e['loc'])) or 'the whole'}: {e['msg']}"
+                for e in error.errors(include_input=False, include_url=False)
+            ]
+            raise _invalid(credential, faults) from None
+
+
+def entries_from(given: Any, adaptors: Iterable[str], *, what: str) -> dict[str, dict[str, Any]]:
+    """Read the two forms in which credentials are given.
+
+    Args:
+        given: One mapping per credential name with an ``adaptor`` key, or directly the fields
+            if the job uses one adaptor.
+        adaptors: The adaptors that the job uses.
+        what: Where this comes from, for the error.
+    """
+    if not isinstance(given, Mapping):
+        raise CredentialError(
+            f"{what} is of type {type(given).__name__}, not a mapping",
+            fix="Write one mapping per credential, with the key 'adaptor'.",
+        )
+    if any(isinstance(entry, Mapping) and "adaptor" in entry for entry in given.values()):
+        return {str(name): _entry(str(name), entry, what) for name, entry in given.items()}
+    used = sorted(set(adaptors))
+    if len(used) != 1:
+        raise CredentialError(
+            f"{what} gives plain fields, and the job uses {', '.join(used) or 'no adaptor'}",
+            fix="Write one mapping per credential name, each with the key 'adaptor'.",
+        )
+    return {used[0]: {**given, "adaptor": used[0]}}
+
+
+def _entry(name: str, entry: Any, what: str) -> dict[str, Any]:
+    if not CREDENTIAL_NAME.fullmatch(name):
+        raise CredentialError(
+            f"{what}: {name!r:.60} is no name of a credential",
+            fix="Use small letters, digits, '-' and '_', a letter first.",
+        )
+    if not isinstance(entry, Mapping) or "adaptor" not in entry:
+        raise CredentialError(
+            f"{what}: the credential {name!r} has no 'adaptor'", fix=f"Write {name}: {{adaptor: http, …}}."
+        )
+    return dict(entry)
+
+
+def _read(name: str, entry: Mapping[str, Any], plugins: "Plugins") -> Credential:
+    fields = {key: _resolved(f"{name}.{key}", value, plugins) for key, value in entry.items() if key != "adaptor"}
+    return Credential(name, str(entry["adaptor"]), fields)
+
+
+def _resolved(what: str, value: Any, plugins: "Plugins") -> Any:
+    if isinstance(value, Mapping):
+        return {key: _resolved(f"{what}.{key}", item, plugins) for key, item in value.items()}
+    if not isinstance(value, str) or ":" not in value:
+        return value
+    secret = plugins.resolve_secret(value, what=what)
+    return value if secret is None else secret
+
+
+def resolve_reference(reference: str) -> str | None:
+    """Resolve the references that crossdock knows itself: ``env:NAME`` and ``file:PATH``.
+
+    Returns:
+        The secret, without a file's last line break; None if it is no such reference.
+    """
+    scheme, _, rest = reference.partition(":")
+    if scheme == "env":
+        if rest not in os.environ:
+            raise CredentialError(f"the environment has no variable {rest!r}", fix=f"Set it: export {rest}=…")
+        return os.environ[rest]
+    if scheme == "file":
+        try:
+            return Path(rest).read_text(encoding="utf-8").rstrip("\r\n")
+        except (OSError, UnicodeDecodeError) as error:
+            reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
+            raise CredentialError(
+                f"the secret file {rest!r} can't be read: {reason}", fix="Correct the path or its permissions."
+            ) from None
+    return None
+
+
+def _snake(name: str) -> str:
+    return re.sub(r"(?<=[a-z0-9])([A-Z])", lambda match: "_" + match[1].lower(), name)
+
+
+def _known_fields(model: Any, fields: Mapping[str, Any]) -> dict[str, Any]:
+    """Give the fields that a model knows, under its names; OpenFn's camelCase ones are known too."""
+    names = set(model.model_fields) | {field.alias for field in model.model_fields.values() if field.alias}
+    for field in model.model_fields.values():
+        names.update(getattr(field.validation_alias, "choices", ()) or ())
+    renamed = {name if name in names else _snake(name): value for name, value in fields.items()}
+    return {name: value for name, value in renamed.items() if name in names}
+
+
+def _secret_fields(fields: Mapping[str, Any], prefix: str = "") -> Iterable[tuple[str, str]]:
+    for name, value in fields.items():
+        if isinstance(value, Mapping):
+            yield from _secret_fields(value, f"{prefix}{name}.")
+        elif isinstance(value, str) and looks_secret(name):
+            yield prefix + name, value
+
+
+def _secrets(configuration: Any) -> Iterable[tuple[str, str]]:
+    """Give what a configuration declares secret, and what it derives from that."""
+    for name in type(configuration).model_fields:
+        value = getattr(configuration, name)
+        if hasattr(value, "get_secret_value"):
+            yield name, value.get_secret_value()
+    derived = getattr(configuration, "secrets", None)
+    if callable(derived):
+        yield from (("secrets", secret) for secret in derived())
+
+
+def _invalid(credential: Credential, faults: list[str]) -> CredentialError:
+    given = ", ".join(sorted(credential.fields)) or "no fields"
+    return CredentialError(
+        f"the credential {credential.name!r} for {credential.adaptor} is not valid: {'; '.join(faults)} (it has {given})",
+        fix=f"See its fields: crossdock adaptors show {credential.adaptor}.",
+        faults=faults,
+    )

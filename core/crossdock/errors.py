@@ -1,0 +1,296 @@
+"""Every error that crossdock raises, and how an error becomes a record.
+
+    CrossdockError
+    ├── JobError                   a business error that a job raises itself
+    ├── AdaptorError               a system that an adaptor talks to refused or failed
+    │   └── UnknownOutcomeError    a write may have happened, and nobody knows
+    ├── StateError                 the state was used in a way that it does not allow
+    │   ├── StateEncodingError     something in the state is not JSON
+    │   └── StateTooLargeError     the state is over its size limit
+    ├── LazyError                  a lazy path was used like a value
+    ├── ArgumentError              an operation or function was given something it can't use
+    ├── WrongReturnError           an operation returned something else than a state
+    ├── ExitedError                the job ended its process instead of returning
+    ├── TimeLimitError             the run went over its time limit
+    ├── NoRunError                 something that needs a run was used outside of one
+    ├── AdaptorDefinitionError     an adaptor or an operation is declared wrongly
+    ├── PluginError                a plugin or adaptor can't be used (also an ImportError)
+    ├── CredentialError            a credential is missing, ambiguous or invalid
+    ├── JobLoadError               a job file can't be loaded
+    ├── InputError                 a file or argument that the user gave can't be read
+    └── OutputError                the result can't be written
+
+Each class has a stable ``code``, a ``message`` that says what, where and got, a ``fix`` (one
+imperative sentence), ``transient`` (a retry may help) and ``outcome`` (how a run ends that
+nobody saved from this error).
+"""
+
+from collections.abc import Mapping
+from typing import Any, ClassVar, Literal
+
+Outcome = Literal["success", "partial", "failed", "crashed", "killed", "unknown", "refused", "interrupted", "cancelled"]
+"""How a run ended; design and documentation name the exit code of each."""
+
+MAX_TEXT = 8000
+"""The most characters that a message or the details of an error may hold."""
+
+
+class CrossdockError(Exception):
+    """The root of every error that crossdock and its adaptors raise.
+
+    Args:
+        message: What happened, where, and what was got.
+        fix: What to do about it, as one imperative sentence; the class has a general one.
+        details: Facts that a program can read. They are shown to people, so they hold no
+            payload and no secret.
+    """
+
+    code: str = "error"
+    fix: str = "Read the message and correct what it names."
+    transient: bool = False
+    outcome: ClassVar[Outcome] = "failed"
+
+    def __init__(self, message: str, *, fix: str | None = None, **details: Any) -> None:
+        super().__init__(message)
+        self.message = message
+        self.details = details
+        if fix is not None:
+            self.fix = fix
+        self.add_note(f"fix: {self.fix}")  # so that a plain traceback says it too
+
+    def __str__(self) -> str:
+        return printable(self.message)
+
+
+class JobError(CrossdockError):
+    """A business error that a job raises itself, under a code of its own.
+
+    Args:
+        code: The stable code that failure edges and reports look at.
+        message: What is wrong, without personal data.
+        details: Facts for whoever handles it.
+
+    Example:
+        >>> raise JobError("MISSING_FIELDS", "the referral has no sex", fields=["sex"])
+        Traceback (most recent call last):
+        crossdock.errors.JobError: the referral has no sex
+    """
+
+    code = "job_error"
+    fix = "Correct the record that the job refused, or handle this code in the job."
+
+    def __init__(self, code: str, message: str, **details: Any) -> None:
+        super().__init__(message, **details)
+        self.code = code
+
+
+class AdaptorError(CrossdockError):
+    """A system that an adaptor talks to refused or failed.
+
+    ``answer`` is the live answer of that system where there is one, for the job to look at;
+    it is never printed or stored.
+    """
+
+    code = "adaptor_error"
+    fix = "Read what the system answered and correct the request or the system."
+    answer: Any = None
+
+    def __init__(
+        self, message: str, *, fix: str | None = None, transient: bool | None = None, answer: Any = None, **details: Any
+    ) -> None:
+        super().__init__(message, fix=fix, **details)
+        self.answer = answer
+        if transient is not None:
+            self.transient = transient
+
+
+class UnknownOutcomeError(AdaptorError):
+    """A write was sent and no answer came: it may have happened."""
+
+    code = "unknown_outcome"
+    fix = "Look in the system whether the write arrived before you send it again."
+    outcome = "unknown"
+
+
+class StateError(CrossdockError):
+    """The state was used in a way that it does not allow."""
+
+    code = "state_error"
+    fix = "Return a new state: state.replace(key=value)."
+
+
+class StateEncodingError(StateError):
+    """Something in the state is not JSON."""
+
+    code = "state_not_json"
+    fix = "Turn the value into text, a number, true, false, null, a list or a dict before the step ends."
+    outcome = "crashed"
+
+
+class StateTooLargeError(StateError):
+    """The state is over its size limit."""
+
+    code = "state_too_large"
+    fix = "Drop what the next step does not need: state.without(key), or state.only(key)."
+    outcome = "killed"
+
+
+class LazyError(CrossdockError):
+    """A lazy path was used like a value."""
+
+    code = "lazy_misused"
+    fix = "Pass a function instead: lambda state: f\"{state.data['id']}\"."
+    outcome = "crashed"
+
+
+class ArgumentError(CrossdockError):
+    """An operation or function was given something that it can't use."""
+
+    code = "bad_argument"
+    fix = "Correct the argument that the message names."
+
+
+class WrongReturnError(CrossdockError):
+    """An operation returned something else than a state."""
+
+    code = "wrong_return"
+    fix = "Return a state from it: return state, or return state.replace(…)."
+    outcome = "crashed"
+
+
+class ExitedError(CrossdockError):
+    """The job ended its process instead of returning."""
+
+    code = "exited"
+    fix = "End a job early with stop(reason), and a failure with JobError."
+    outcome = "crashed"
+
+
+class TimeLimitError(CrossdockError):
+    """The run went over its time limit."""
+
+    code = "timeout"
+    fix = "Make the job do less at a time, or allow more: --timeout SECONDS."
+    outcome = "killed"
+
+
+class NoRunError(CrossdockError):
+    """Something that needs a run was used outside of one."""
+
+    code = "no_run"
+    fix = "Use it in a job that `crossdock run` runs; in a list of operations write tap(function, …)."
+    outcome = "crashed"
+
+
+class AdaptorDefinitionError(CrossdockError):
+    """An adaptor or an operation is declared wrongly."""
+
+    code = "bad_definition"
+    fix = "Correct the declaration that the message names."
+    outcome = "refused"
+
+
+class PluginError(CrossdockError, ImportError):
+    """A plugin or adaptor can't be used.
+
+    It is an ImportError too: Python shows the text of no other error that comes out of
+    ``from crossdock.adaptors import …``.
+    """
+
+    code = "plugin_unusable"
+    fix = "See `crossdock adaptors list` for what is installed and why it does not load."
+    outcome = "refused"
+
+
+class CredentialError(CrossdockError):
+    """A credential is missing, ambiguous or invalid."""
+
+    code = "credential_invalid"
+    fix = "Correct the credential: --credentials FILE."
+    outcome = "refused"
+
+
+class JobLoadError(CrossdockError):
+    """A job file can't be loaded."""
+
+    code = "job_unusable"
+    fix = "Correct the job file."
+    outcome = "refused"
+
+
+class InputError(CrossdockError):
+    """A file or argument that the user gave can't be read."""
+
+    code = "bad_input"
+    fix = "Correct the file or the argument; nothing ran."
+    outcome = "refused"
+
+
+class OutputError(CrossdockError):
+    """The result can't be written."""
+
+    code = "output_not_written"
+    fix = "Make room, or name another file: --output FILE."
+    outcome = "crashed"
+
+
+def printable(text: str, limit: int = MAX_TEXT) -> str:
+    r"""Escape the control characters of a text and cut it at a limit.
+
+    >>> printable("one\x1b[31m")
+    'one\\x1b[31m'
+    """
+    if len(text) > limit:
+        text = f"{text[:limit]}… ({len(text)} characters)"
+    return "".join(c if c.isprintable() or c == "\n" else c.encode("unicode_escape").decode() for c in text)
+
+
+def message_of(error: BaseException) -> str:
+    """Give the text of any exception, also of one that can't be printed."""
+    try:
+        return printable(str(error))
+    except Exception as failure:  # noqa: BLE001 - a foreign __str__ may raise anything
+        return f"(its text can't be shown: {type(failure).__name__})"
+
+
+def error_record(error: BaseException, **where: str) -> dict[str, Any]:
+    """Describe an error as the JSON object that goes to ``state.errors``.
+
+    Args:
+        error: Any exception.
+        where: Where it happened, such as ``operation`` and ``line``.
+    """
+    known = isinstance(error, CrossdockError)
+    return {
+        "code": getattr(error, "code", "error") if known else "job_exception",
+        "type": type(error).__name__,
+        "message": message_of(error),
+        "fix": getattr(error, "fix", "") if known else "Correct the job at the line that is named.",
+        "transient": bool(getattr(error, "transient", False)) if known else False,
+        "details": _plain_details(getattr(error, "details", {}) if known else {}),
+        **where,
+    }
+
+
+def outcome_of(error: BaseException) -> Outcome:
+    """Tell how a run ends that nobody saved from this error, once it has started."""
+    outcome = error.outcome if isinstance(error, CrossdockError) else "failed"
+    return "failed" if outcome == "refused" else outcome
+
+
+def _plain_details(details: Mapping[str, Any]) -> dict[str, Any]:
+    plain = {str(key): _plain(value) for key, value in details.items()}
+    size = sum(len(str(value)) for value in plain.values())
+    return plain if size <= MAX_TEXT else {"dropped": f"details of {size} characters", "keys": sorted(plain)[:50]}
+
+
+def _plain(value: Any, depth: int = 0) -> Any:
+    if value is None or isinstance(value, bool | int):
+        return value
+    if isinstance(value, float):
+        return value if value - value == 0 else str(value)
+    if isinstance(value, list | tuple | set | frozenset) and depth < 4:
+        return [_plain(item, depth + 1) for item in value]
+    if isinstance(value, Mapping) and depth < 4:
+        return {str(key): _plain(item, depth + 1) for key, item in value.items()}
+    return printable(value) if isinstance(value, str) else type(value).__name__

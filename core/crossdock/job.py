@@ -1,0 +1,175 @@
+"""Job: an ordered, immutable sequence of operations; itself an operation."""
+
+import importlib.util
+import os
+import sys
+from collections.abc import Iterator
+from difflib import get_close_matches
+from pathlib import Path
+from sys import _getframe
+from types import ModuleType
+from typing import Any
+
+from crossdock.declaration import Declaration
+from crossdock.errors import ArgumentError, CrossdockError, JobLoadError, message_of
+from crossdock.operation import Operation, OperationLike, as_operation
+from crossdock.site import short
+from crossdock.state import State
+
+
+class Job(Operation):
+    """An ordered, immutable sequence of operations; itself an operation.
+
+    Args:
+        operations: Operations, functions of the state, or other jobs, in the order in which
+            they run.
+
+    Example:
+        >>> from crossdock import Job, set_data
+        >>> job = Job(set_data(20), lambda state: state.result(state.data + 1))
+        >>> job(State()).data
+        21
+    """
+
+    __slots__ = ("operations",)
+
+    def __init__(self, *operations: OperationLike) -> None:
+        frame = _getframe(1)
+        self.operations = tuple([_member(given, number, frame) for number, given in enumerate(operations, 1)])
+        super().__init__(_job, (), None, frame)
+
+    def perform(self, state: State) -> State:
+        """Run its operations one after another as part of the unit that is open."""
+        for operation in self.operations:
+            state = operation.perform(state)
+        return state
+
+    def parts(self) -> Iterator[Operation]:
+        """Give the operations that it consists of."""
+        yield from self.operations
+
+    def __iter__(self) -> Iterator[Operation]:
+        return iter(self.operations)
+
+    def __len__(self) -> int:
+        return len(self.operations)
+
+    def __repr__(self) -> str:
+        return f"Job({', '.join(map(repr, self.operations))})"
+
+
+def _member(given: Any, number: int, frame: Any) -> Operation:
+    try:
+        return as_operation(given, frame)
+    except ArgumentError as error:
+        raise ArgumentError(f"operation {number} of the job: {error.message}", fix=error.fix) from None
+
+
+def all_parts(operation: Operation) -> Iterator[Operation]:
+    """Give an operation and all that it was built from."""
+    yield operation
+    for part in operation.parts():
+        yield from all_parts(part)
+
+
+def load_job(path: str | os.PathLike[str]) -> Job:
+    """Load the job of a Python file: the module's ``job``.
+
+    The file's folder can be imported from while it loads and runs, so that jobs share helpers.
+
+    Args:
+        path: A ``.py`` file that has a ``job``.
+
+    Raises:
+        JobLoadError: The file is missing or unreadable, does not import, or has no job; with
+            the file and line.
+    """
+    file = Path(path)
+    module = _import(file, _read(file))
+    job = getattr(module, "job", None)
+    if isinstance(job, Job):
+        return job
+    raise JobLoadError(f"{_no_job(module, job)} in {short(str(file))}", fix="End the file with: job = Job(…).")
+
+
+def _job_of(state: State) -> State:
+    """Stand for a job among the declarations."""
+    return state
+
+
+_job = Declaration(_job_of)
+_job.name = "Job"
+
+
+def _read(file: Path) -> str:
+    try:
+        return file.read_bytes().decode("utf-8-sig")
+    except FileNotFoundError:
+        raise JobLoadError(f"there is no job file {short(str(file))}", fix=_nearest(file)) from None
+    except IsADirectoryError:
+        raise JobLoadError(f"{short(str(file))} is a folder, not a job file", fix="Name a .py file in it.") from None
+    except UnicodeDecodeError as error:
+        raise JobLoadError(
+            f"{short(str(file))} is not a Python file: byte {error.start} is no UTF-8",
+            fix="Name a .py file that has a job.",
+        ) from None
+    except OSError as error:
+        raise JobLoadError(
+            f"{short(str(file))} can't be read: {error.strerror}", fix="Correct its permissions, or name another file."
+        ) from None
+
+
+def _nearest(file: Path) -> str:
+    names = [entry.name for entry in file.parent.glob("*.py")] if file.parent.is_dir() else []
+    close = get_close_matches(file.name, names, 1)
+    return f"Did you mean {file.parent / close[0]}?" if close else "Name a .py file that has a job."
+
+
+def _import(file: Path, source: str) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(f"crossdock_job_{file.stem}", file.resolve())
+    if spec is None or "\0" in source:
+        raise JobLoadError(f"{short(str(file))} is not a Python file", fix="Name a .py file that has a job.")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module
+    sys.path.insert(0, str(file.resolve().parent))
+    try:
+        exec(compile(source, str(file.resolve()), "exec"), module.__dict__)  # noqa: S102 - a job is trusted code, SECURITY.md
+    except SyntaxError as error:
+        raise JobLoadError(
+            f"{_place(error, file)}: {error.msg}: {(error.text or '').strip()}", fix="Correct the syntax there."
+        ) from error
+    except SystemExit as error:
+        raise JobLoadError(
+            f"{_line_in(file, error)}: the file ends Python while it loads",
+            fix="Remove the exit; a job stops early with stop(reason).",
+        ) from None
+    except CrossdockError as error:
+        error.add_note(f"while loading {_line_in(file, error)}")
+        raise
+    except Exception as error:
+        raise JobLoadError(
+            f"{_line_in(file, error)}: {type(error).__name__}: {message_of(error)}",
+            fix="Correct the line; nothing ran.",
+        ) from error
+    return module
+
+
+def _place(error: SyntaxError, file: Path) -> str:
+    return f"{short(error.filename or str(file))}:{error.lineno}:{error.offset}"
+
+
+def _line_in(file: Path, error: BaseException) -> str:
+    """Give the last line of the job file on the way to an error."""
+    trace, line = error.__traceback__, 0
+    while trace is not None:
+        if trace.tb_frame.f_code.co_filename == str(file.resolve()):
+            line = trace.tb_lineno
+        trace = trace.tb_next
+    return f"{short(str(file))}:{line}"
+
+
+def _no_job(module: ModuleType, job: Any) -> str:
+    if job is not None:
+        return f"'job' is of type {type(job).__name__}, not a Job,"
+    jobs = [name for name, value in vars(module).items() if isinstance(value, Job)]
+    return f"there is no 'job', only the Job {jobs[0]!r}," if jobs else "there is no 'job'"

@@ -1,0 +1,433 @@
+"""Operation: a callable ``State -> State`` that a helper builds and that runs later.
+
+``@operation`` turns a function ``(state, …) -> State`` into a builder. Calling the builder does
+nothing but remember the arguments and the line; running what it built resolves the arguments,
+calls the function and makes sure that a state came out.
+"""
+
+import inspect
+import logging
+import warnings
+from collections.abc import Callable, Coroutine, Generator, Iterator, Mapping
+from sys import _getframe
+from types import FrameType
+from typing import Any, Concatenate, ParamSpec, TypeVar, overload
+
+from crossdock.declaration import Declaration, Effect
+from crossdock.errors import AdaptorError, ArgumentError, WrongReturnError
+from crossdock.lazy import Lazy, call_with, is_plain_function
+from crossdock.scope import Unit, bound_credential, open_unit, received
+from crossdock.site import Site, site_of
+from crossdock.state import FRAMEWORK_KEYS, State
+
+P = ParamSpec("P")
+T = TypeVar("T")
+_logger = logging.getLogger("crossdock")
+
+
+class NeverRunWarning(UserWarning):
+    """An operation was built as a bare statement and thrown away."""
+
+
+class Operation:
+    """A callable ``State -> State`` that remembers what to do, and the line that built it."""
+
+    __slots__ = ("_static", "arguments", "credential", "declaration", "site")
+
+    def __init__(
+        self, declaration: Declaration, arguments: tuple[Any, ...], credential: str | None, frame: FrameType
+    ) -> None:
+        self.declaration = declaration
+        self.arguments = arguments
+        self.credential = credential
+        self._static = False
+        self.site: Site = site_of(frame)
+        if self.site.drops:
+            report_never_run(self)
+
+    def __call__(self, state: Mapping[str, Any]) -> State:
+        """Run it on a state and give the new one; inside a run as a unit of its own."""
+        return self._as_unit(self.perform, state if type(state) is State else State(state))
+
+    def perform(self, state: State) -> State:
+        """Run it on a state as part of the unit that is open."""
+        result = self._work(state, False)
+        return result if type(result) is State else self._accept(result, state)
+
+    def outcome(self, state: State) -> tuple[State, Any]:
+        """Run it like ``perform``, and give its result beside the state."""
+        if self.declaration.keeps:
+            state, value = self._work(state, True)
+            return state, value
+        state = self.perform(state)
+        return state, state.get("data")
+
+    def result(self) -> Any:
+        """Run it on the state that the function around it received, and give its result.
+
+        Example:
+            >>> from crossdock import Job, set_data
+            >>> def count(state):
+            ...     return state.replace(total=len(set_data([1, 2, 3]).result()))
+            >>> Job(count)(State()).total
+            3
+        """
+        return self._as_unit(self.outcome, received(f"{self.name}.result()"))[1]
+
+    def into(self, name: str) -> "Operation":
+        """Keep the result under ``state[name]`` and leave ``data`` as it was.
+
+        Args:
+            name: A key of the job's own.
+        """
+        if not isinstance(name, str) or name in FRAMEWORK_KEYS or hasattr(State, name) or name == "configuration":
+            raise ArgumentError(
+                f".into({name!r}) can't be: the name belongs to the state itself", fix="Choose another name."
+            )
+        return Operation(_into, (self, name), None, _getframe(1))
+
+    def catch(self, handler: Callable[[Exception, State], Any]) -> "Operation":
+        """Go on with what a handler gives when it fails; what it had written is undone.
+
+        Args:
+            handler: ``handler(error, state) -> State``, or an operation to run. ``state`` is the
+                one that this operation received.
+        """
+        return Operation(_catch, (self, handler), None, _getframe(1))
+
+    def retry(self, times: int, *, wait: float = 1.0) -> "Operation":
+        """Repeat it when it fails.
+
+        A failure of which nobody knows whether something was written is not repeated, and
+        neither is one that shows that the job itself is broken.
+
+        Args:
+            times: How often to repeat after the first try.
+            wait: Seconds before the first repetition; they double up to a minute, with jitter.
+        """
+        return Operation(_retry, (self, times, wait), None, _getframe(1))
+
+    @property
+    def name(self) -> str:
+        """What a job calls it."""
+        if self.declaration in _METHODS:
+            return f"{self.arguments[0].name}.{self.declaration.name}"
+        return self.declaration.full_name
+
+    @property
+    def effect(self) -> Effect | None:
+        """Whether it reads or writes a system; None if it does neither by itself."""
+        return self.declaration.effect_of(self.arguments)
+
+    def parts(self) -> "Iterator[Operation]":
+        """Give the operations that it was given as arguments."""
+        for argument in self.arguments:
+            if isinstance(argument, Operation):
+                yield argument
+
+    def __repr__(self) -> str:
+        parameters = zip(self.declaration.parameters, self.arguments, strict=True)
+        shown = [text for parameter, value in parameters for text in _shown(parameter, value)]
+        if self.credential is not None:
+            shown.append(f"credential={self.credential!r}")
+        if self.declaration in _METHODS:
+            return f"{self.arguments[0]!r}.{self.declaration.name}({', '.join(shown[1:])})"
+        return f"{self.name}({', '.join(shown)})"
+
+    def _as_unit(self, work: Callable[[State], T], state: State) -> T:
+        """Do what a function asked for: the function may go on after a failure, so it is a unit."""
+        unit = open_unit.get()
+        adaptor = self.declaration.adaptor
+        if unit is None or (adaptor is not None and adaptor.unit is None):
+            return work(state)
+        with Unit(unit.run, "call", unit):
+            return work(state)
+
+    def _work(self, state: State, keep: bool) -> Any:
+        declaration = self.declaration
+        arguments = self.arguments
+        if not self._static:
+            arguments = declaration.resolve(arguments, state)
+            self._static = arguments is self.arguments
+        if declaration.adaptor is not None:
+            return self._bound(state, arguments)
+        return declaration.call(state, arguments, self, keep)
+
+    def _bound(self, state: State, arguments: tuple[Any, ...]) -> Any:
+        """Call the function with this operation's credential in force, and no longer than that."""
+        token = bound_credential.set(self.credential)
+        try:
+            result = self.declaration.call(state, arguments, self, False)
+        except AdaptorError as error:
+            error.details.setdefault("system", self._system())
+            raise
+        finally:
+            bound_credential.reset(token)
+        if isinstance(result, State) and isinstance(result.get("data"), Iterator):
+            return result | {"data": _BoundIterator(result["data"], self.credential)}
+        return result
+
+    def _system(self) -> str | None:
+        """Give the name of the credential that it runs with."""
+        unit, adaptor = open_unit.get(), self.declaration.adaptor
+        if unit is None or adaptor is None:
+            return self.credential
+        return unit.run.credentials.choose(adaptor.name, self.credential).name
+
+    def _accept(self, result: Any, state: State) -> State:
+        """Make a state of what the function gave, or say what is wrong with it."""
+        if isinstance(result, Operation):
+            return result.perform(state)
+        if isinstance(result, dict):
+            return State() | result
+        if isinstance(result, Coroutine | Generator):
+            result.close()
+        raise WrongReturnError(
+            f"{self.name} ({self.site}) returned {_what(result)} instead of a state", **_hint(result)
+        )
+
+
+OperationLike = Operation | Callable[[State], Any]
+"""An operation, or a function of the state that gives a state or an operation."""
+
+
+class FunctionOperation(Operation):
+    """A function of the state that stands in a job."""
+
+    __slots__ = ()
+
+    def __init__(self, function: Callable[[State], Any], frame: FrameType) -> None:
+        code = getattr(function, "__code__", None)
+        self.declaration = _function
+        self.arguments = (function,)
+        self.credential = None
+        self.site = Site(code.co_filename, code.co_firstlineno) if code is not None else site_of(frame)
+
+    @property
+    def name(self) -> str:
+        """The name of the function."""
+        return getattr(self.arguments[0], "__name__", type(self.arguments[0]).__name__)
+
+    def _work(self, state: State, keep: bool) -> Any:
+        return call_with(self.arguments[0], state)
+
+    def __repr__(self) -> str:
+        return self.name
+
+
+def as_operation(value: Any, frame: FrameType | None = None) -> Operation:
+    """Make an operation of an operation or a function of the state.
+
+    Args:
+        value: What stands in a job.
+        frame: The frame of the line that put it there.
+
+    Raises:
+        ArgumentError: It is neither, or a helper that was not called.
+    """
+    if isinstance(value, Operation):
+        return value
+    if hasattr(value, "declaration"):
+        name = value.declaration.full_name
+        raise ArgumentError(f"{name} stands here without being called", fix=f"Write {name}(…).")
+    if inspect.iscoroutinefunction(value):
+        raise ArgumentError(
+            f"{value.__name__} is an async function, and jobs are not",
+            fix="Write a plain function: def, not async def.",
+        )
+    if not callable(value) or isinstance(value, type | Lazy):
+        raise ArgumentError(
+            f"{_what(value)} stands where an operation belongs",
+            fix="Give an operation, or a function that takes the state and returns one.",
+        )
+    return FunctionOperation(value, frame or _getframe(1))
+
+
+@overload
+def operation(function: Callable[Concatenate[State, P], Any], /) -> Callable[P, Operation]: ...
+@overload
+def operation(
+    *, effect: Effect | Callable[..., Effect] | None = None
+) -> Callable[[Callable[Concatenate[State, P], Any]], Callable[P, Operation]]: ...
+def operation(function: Any = None, /, *, effect: Any = None) -> Any:
+    """Turn a function ``(state, …) -> State`` into a builder of operations.
+
+    Args:
+        function: Takes the state first and returns a new one.
+        effect: ``"read"`` or ``"write"`` if it reaches a system, or a function of the arguments
+            that says which.
+
+    Returns:
+        A function with the same parameters without ``state``.
+
+    Example:
+        >>> @operation
+        ... def add(state, number):
+        ...     return state.result(state.data + number)
+        >>> add(2)(State(data=1)).data
+        3
+    """
+
+    def decorate(function: Callable[..., Any]) -> Callable[..., Operation]:
+        return Declaration(function, effect=effect).builder(Operation)
+
+    return decorate if function is None else decorate(function)
+
+
+def keeping_operation(function: Callable[Concatenate[State, Operation, bool, P], Any]) -> Callable[P, Operation]:
+    """Turn a function ``(state, this, keep, …)`` into a builder of operations whose result is not ``data``.
+
+    ``this`` is the operation that runs. If ``keep`` is true the function returns a state and its
+    result, else a state.
+    """
+    return Declaration(function, keeps=True).builder(Operation)
+
+
+def report_never_run(built: Operation) -> None:
+    """Say that an operation was built and thrown away, on the run or as a Python warning."""
+    message = f"{built.site}: {built.name}(…) is built here and never run: return it, or run it: {built.name}(…)(state), {built.name}(…).result()"
+    unit = open_unit.get()
+    if unit is not None:
+        unit.record.warnings.append({"code": "operation_never_run", "operation": built.name, "line": str(built.site)})
+        _logger.warning("%s", message)
+    else:
+        warnings.warn_explicit(message, NeverRunWarning, built.site.file, built.site.line)
+
+
+class _BoundIterator:
+    """An iterator that an operation returned: it works under that operation's credential."""
+
+    __slots__ = ("_credential", "_iterator")
+
+    def __init__(self, iterator: Iterator[Any], credential: str | None) -> None:
+        self._iterator = iterator
+        self._credential = credential
+
+    def __iter__(self) -> "_BoundIterator":
+        return self
+
+    def __next__(self) -> Any:
+        token = bound_credential.set(self._credential)
+        try:
+            return next(self._iterator)
+        finally:
+            bound_credential.reset(token)
+
+    def close(self) -> None:
+        """Close what it iterates, where that can be closed."""
+        close = getattr(self._iterator, "close", None)
+        if close is not None:
+            close()
+
+
+def _call_function(state: State, function: Callable[[State], Any]) -> Any:
+    """Call a function of the state."""
+    return function(state)
+
+
+def into(state: State, this: Operation, keep: bool, operation: Operation, name: str) -> Any:
+    """Keep the result of an operation under a name."""
+    after, value = operation.outcome(state)
+    kept = {**after, name: value}
+    kept.pop("data", None)
+    if "data" in state:
+        kept["data"] = state["data"]
+    return (State(kept), value) if keep else State(kept)
+
+
+def catch(
+    state: State, this: Operation, keep: bool, operation: Operation, handler: Callable[[Exception, State], Any]
+) -> Any:
+    """Run an operation, and a handler on its failure."""
+    try:
+        return _attempt(state, keep, operation)
+    except Exception as error:  # noqa: BLE001 - the handler decides; it re-raises what it does not know
+        handled = as_operation(_Handler(handler, error)).perform(state)
+    return (handled, handled.get("data")) if keep else handled
+
+
+class _Handler:
+    """The handler of ``.catch`` as a function of the state."""
+
+    def __init__(self, handler: Callable[[Exception, State], Any], error: Exception) -> None:
+        self.handler = handler
+        self.error = error
+        self.__name__ = f".catch({getattr(handler, '__name__', 'handler')})"
+
+    def __call__(self, state: State) -> Any:
+        return self.handler(self.error, state)
+
+
+def _attempt(state: State, keep: bool, operation: Operation) -> Any:
+    unit = open_unit.get()
+    if unit is None:
+        return operation.outcome(state) if keep else operation.perform(state)
+    with Unit(unit.run, "attempt", unit):
+        return operation.outcome(state) if keep else operation.perform(state)
+
+
+def retry(state: State, this: Operation, keep: bool, operation: Operation, times: int, wait: float) -> Any:
+    """Repeat an operation that fails."""
+    import stamina  # imported late: few jobs retry, and it takes 20 ms
+
+    attempts = stamina.retry_context(
+        on=_repeatable,
+        attempts=times + 1,
+        timeout=None,
+        wait_initial=wait,
+        wait_max=max(wait, 60.0),
+        wait_jitter=wait / 10,
+    )
+    for attempt in attempts:
+        with attempt:
+            return _attempt(state, keep, operation)
+    raise AssertionError("stamina gives up by raising")
+
+
+def _repeatable(error: Exception) -> bool:
+    return getattr(error, "outcome", "failed") == "failed"
+
+
+def _shown(parameter: inspect.Parameter, value: Any) -> Iterator[str]:
+    if parameter.default is not parameter.empty and value is parameter.default:
+        return
+    if parameter.kind is parameter.VAR_POSITIONAL:
+        yield from map(_sketch, value)
+    elif parameter.kind is parameter.VAR_KEYWORD:
+        yield from (f"{key}={_sketch(item)}" for key, item in value.items())
+    else:
+        yield f"{parameter.name}={_sketch(value)}" if parameter.kind is parameter.KEYWORD_ONLY else _sketch(value)
+
+
+def _sketch(value: Any, depth: int = 0) -> str:
+    """Show what is lazy in a value, and of the rest only type and size: it may be a patient's."""
+    if value is None or isinstance(value, bool | Operation | Lazy):
+        return repr(value)
+    if is_plain_function(value):
+        return str(getattr(value, "__name__", "function"))
+    if type(value) is dict and depth < 3 and any(_is_lazy(item) for item in value.values()):
+        return "{" + ", ".join(f"{key!r}: {_sketch(item, depth + 1)}" for key, item in value.items()) + "}"
+    size = f" {len(value)}" if hasattr(type(value), "__len__") else ""
+    return f"<{type(value).__name__}{size}>"
+
+
+def _is_lazy(value: Any) -> bool:
+    return isinstance(value, Lazy | dict) or is_plain_function(value)
+
+
+def _what(value: Any) -> str:
+    if value is None or isinstance(value, Lazy):
+        return "a lazy path" if value is not None else "None"
+    return f"the class {value.__name__}" if isinstance(value, type) else f"a value of type {type(value).__name__}"
+
+
+def _hint(result: Any) -> dict[str, str]:
+    if isinstance(result, Lazy):
+        return {"fix": "Use the state that the function received: its parameter, not the imported one."}
+    if isinstance(result, Coroutine):
+        return {"fix": "Write a plain function: def, not async def."}
+    return {"fix": "Return a state from it: return state, or return state.result(value)."}
+
+
+_function = Declaration(_call_function)
+_into, _catch, _retry = _METHODS = [Declaration(function, keeps=True) for function in (into, catch, retry)]

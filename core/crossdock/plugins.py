@@ -1,0 +1,334 @@
+"""What plugs into the runtime: adaptors by name, and hooks through one typed manager.
+
+Two entry point groups exist. ``crossdock.adaptors`` names a module that holds an ``adaptor``; it
+may implement the run hooks and ``crossdock_resolve_secret``. ``crossdock.plugins`` names a module
+of any other plugin, which alone may add commands. Everything is loaded by name and guarded, so
+that a broken plugin is a status and never takes its host down.
+"""
+
+import logging
+import re
+from collections.abc import Generator, Iterator
+from difflib import get_close_matches
+from importlib import import_module
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+import pluggy
+
+from crossdock.credentials import resolve_reference
+from crossdock.errors import CredentialError, PluginError, message_of
+from crossdock.installed import Installed, installed
+
+if TYPE_CHECKING:
+    import click
+
+    from crossdock.operation import Operation
+    from crossdock.run import Run
+    from crossdock.state import State
+    from crossdock.workflow import Step
+
+API_VERSION = 1
+"""The version of the plugin API: of the hooks here and of ``Adaptor``."""
+
+ADAPTORS = "crossdock.adaptors"
+PLUGINS = "crossdock.plugins"
+RESERVED = {"http": "crossdock-http", "postgresql": "crossdock-postgresql", "dhis2": "crossdock-dhis2"}
+"""Names that only the distributions of this project may use."""
+
+hookimpl = pluggy.HookimplMarker("crossdock")
+_hookspec = pluggy.HookspecMarker("crossdock")
+_logger = logging.getLogger("crossdock")
+
+
+class HookSpecifications:
+    """The hooks; a plugin implements them as functions of these names, marked ``@hookimpl``."""
+
+    @_hookspec
+    def crossdock_run_started(self, run: "Run") -> None:
+        """Be told that a run starts, before its first step."""
+
+    @_hookspec
+    def crossdock_run_finished(self, run: "Run") -> None:
+        """Be told that a run ended; ``run.outcome`` says how."""
+
+    @_hookspec
+    def crossdock_step_started(self, run: "Run", step: "Step") -> None:
+        """Be told that a step starts, before its first operation."""
+
+    @_hookspec
+    def crossdock_step_finished(self, run: "Run", step: "Step") -> None:
+        """Be told that a step ended, after its work was committed or undone."""
+
+    @_hookspec
+    def crossdock_operation(self, operation: "Operation", state: "State") -> Generator[None, "State", None]:
+        """Wrap each top-level operation: a generator that yields once, and gets the new state.
+
+        It watches: it can't change the state, and its own failure is logged and goes no further.
+        """
+        yield
+
+    @_hookspec(firstresult=True)
+    def crossdock_resolve_secret(self, reference: str) -> str | None:
+        """Give the secret that a reference in a credential stands for; None if it is not yours."""
+
+    @_hookspec
+    def crossdock_commands(self, cli: "click.Group") -> None:
+        """Add commands to the command line."""
+
+
+class Plugins:
+    """The plugins of one run or command: an object that it owns, not a global.
+
+    Registering validates, and is all or nothing: a plugin that can't be used is in ``broken``.
+    """
+
+    def __init__(self) -> None:
+        self._manager = pluggy.PluginManager("crossdock")
+        self._manager.add_hookspecs(HookSpecifications)
+        self._hook = self._manager.hook
+        self.broken: dict[str, PluginError] = {}
+
+    def load(self) -> None:
+        """Register every installed plugin of the group ``crossdock.plugins``."""
+        for found in installed(PLUGINS):
+            try:
+                module = _imported(found)
+                _check_api(found, getattr(module, "crossdock_api", None))
+                self.register(found.name, module)
+            except PluginError as error:
+                self.broken[found.name] = error
+                _logger.warning("the plugin %s is left out: %s", found.name, error)
+
+    def register(self, name: str, plugin: object) -> None:
+        """Register what a module or object implements of the hooks.
+
+        Raises:
+            PluginError: It implements a hook that does not exist, with other arguments than the
+                hook has, or a hook that only other plugins may implement.
+        """
+        if self._manager.has_plugin(name):
+            return
+        try:
+            self._manager.register(plugin, name)
+            self._check_names(name, plugin)
+        except (pluggy.PluginValidationError, PluginError) as error:
+            if self._manager.has_plugin(name):
+                self._manager.unregister(name=name)
+            raise (
+                error
+                if isinstance(error, PluginError)
+                else PluginError(f"the plugin {name!r} does not fit a hook: {error}")
+            ) from error
+
+    def _check_names(self, name: str, plugin: object) -> None:
+        """Refuse hooks that do not exist; pluggy itself finds them only when asked."""
+        known = [hook for hook in dir(HookSpecifications) if hook.startswith("crossdock_")]
+        for caller in self._manager.get_hookcallers(plugin) or []:
+            if caller.name not in known:
+                close = get_close_matches(caller.name, known, 1)
+                fix = f"Did you mean {close[0]}?" if close else f"The hooks are: {', '.join(known)}."
+                raise PluginError(
+                    f"the plugin {name!r} implements the hook {caller.name!r}, which does not exist", fix=fix
+                )
+        if hasattr(plugin, "adaptor") and hasattr(plugin, "crossdock_commands"):
+            raise PluginError(
+                f"the adaptor {name!r} implements crossdock_commands",
+                fix=f"Move it to a module of the group {PLUGINS!r}.",
+            )
+
+    def run_started(self, run: "Run") -> None:
+        """Tell the plugins that a run starts."""
+        self._tell(self._hook.crossdock_run_started, run=run)
+
+    def run_finished(self, run: "Run") -> None:
+        """Tell the plugins that a run ended."""
+        self._tell(self._hook.crossdock_run_finished, run=run)
+
+    def step_started(self, run: "Run", step: "Step") -> None:
+        """Tell the plugins that a step starts."""
+        self._tell(self._hook.crossdock_step_started, run=run, step=step)
+
+    def step_finished(self, run: "Run", step: "Step") -> None:
+        """Tell the plugins that a step ended."""
+        self._tell(self._hook.crossdock_step_finished, run=run, step=step)
+
+    def add_commands(self, cli: "click.Group") -> None:
+        """Let the plugins add their commands."""
+        self._tell(self._hook.crossdock_commands, cli=cli)
+
+    def resolve_secret(self, reference: str, *, what: str) -> str | None:
+        """Give the secret of a reference: from crossdock itself, else from the first plugin that knows it.
+
+        Args:
+            reference: A text value of a credential.
+            what: The credential and field, for the error.
+        """
+        try:
+            own = resolve_reference(reference)
+            found = self._hook.crossdock_resolve_secret(reference=reference) if own is None else own
+        except CredentialError as error:
+            raise CredentialError(f"{what}: {error.message}", fix=error.fix) from None
+        except Exception as error:
+            raise CredentialError(
+                f"{what}: a plugin could not resolve it: {type(error).__name__}", fix="Check the vault that it names."
+            ) from error
+        return None if found is None else str(found)
+
+    def perform(self, operation: "Operation", state: "State") -> "State":
+        """Run an operation with the plugins that wrap it around it."""
+        implementations = self._hook.crossdock_operation.get_hookimpls()
+        if not implementations:
+            return operation.perform(state)
+        watching: list[tuple[Any, Any]] = [
+            (impl, impl.function(*_picked(impl, operation=operation, state=state))) for impl in implementations
+        ]
+        for impl, generator in watching:
+            _guarded(impl, next, generator)
+        try:
+            result = operation.perform(state)
+        except BaseException as error:
+            for impl, generator in reversed(watching):
+                _guarded(impl, generator.throw, error)
+            raise
+        for impl, generator in reversed(watching):
+            _guarded(impl, generator.send, result)
+        return result
+
+    def _tell(self, hook: Any, **arguments: Any) -> None:
+        """Call every implementation of a hook; one that raises does not keep the others from it."""
+        for impl in reversed(hook.get_hookimpls()):
+            _guarded(impl, impl.function, *_picked(impl, **arguments))
+
+
+def _picked(impl: Any, **arguments: Any) -> list[Any]:
+    return [arguments[name] for name in impl.argnames]
+
+
+def _guarded(impl: Any, call: Any, *arguments: Any) -> None:
+    try:
+        call(*arguments)
+    except StopIteration:  # a wrapper that yielded once, as it should
+        return
+    except BaseException as error:
+        if error not in arguments and not isinstance(error, Exception):
+            raise
+        if error not in arguments:
+            _logger.error(
+                "the plugin %s failed in %s: %s: %s",
+                impl.plugin_name,
+                impl.function.__name__,
+                type(error).__name__,
+                message_of(error),
+            )
+
+
+def load_adaptor(name: str) -> ModuleType:
+    """Load the module of an installed adaptor by its name.
+
+    Raises:
+        PluginError: No distribution or more than one has it, or it can't be used; with the
+            distribution and what to do.
+    """
+    found = find_adaptor(name, installed(ADAPTORS))
+    module = _imported(found)
+    _check_adaptor(found, module)
+    return module
+
+
+def find_adaptor(name: str, known: list[Installed]) -> Installed:
+    """Give the one entry point of a name."""
+    found = [entry for entry in known if entry.name == name]
+    if not found:
+        raise PluginError(
+            _unknown(name, [entry.name for entry in known]), fix=_how_to_get(name, [entry.name for entry in known])
+        )
+    if len(found) > 1:
+        raise PluginError(
+            f"{len(found)} distributions have an adaptor {name!r}: {'; '.join(map(str, found))}",
+            fix="Uninstall all but one of them.",
+        )
+    owner = RESERVED.get(name)
+    if owner is not None and _normal(found[0].distribution) != owner:
+        raise PluginError(
+            f"{found[0]} uses the name {name!r}, which belongs to {owner}", fix=f"Uninstall it, and install {owner}."
+        )
+    return found[0]
+
+
+def _normal(distribution: str) -> str:
+    return re.sub(r"[-_.]+", "-", distribution).lower()
+
+
+def _unknown(name: str, names: list[str]) -> str:
+    return f"no adaptor {name!r} is installed; there are: {', '.join(sorted(set(names))) or 'none'}"
+
+
+def _how_to_get(name: str, names: list[str]) -> str:
+    close = get_close_matches(name, names, 1)
+    install = f"pip install crossdock-{name.replace('_', '-')}"
+    return f"Did you mean {close[0]}? Else: {install}" if close else f"Install it: {install}"
+
+
+def _imported(found: Installed) -> ModuleType:
+    try:
+        return import_module(found.module)
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:
+        reason = f"{type(error).__name__}: {message_of(error)}"
+        raise PluginError(
+            f"{found.name!r} of {found} does not load: {reason}", fix=f"Repair or reinstall {found.distribution}."
+        ) from error
+
+
+def _check_adaptor(found: Installed, module: ModuleType) -> None:
+    from crossdock.adaptor import Adaptor
+
+    adaptor = getattr(module, "adaptor", None)
+    if not isinstance(adaptor, Adaptor):
+        raise PluginError(
+            f"the module {found.module} of {found} has no 'adaptor'",
+            fix=f"Give it: adaptor = Adaptor({found.name!r}, …).",
+        )
+    if adaptor.name != found.name:
+        raise PluginError(
+            f"the adaptor of {found} calls itself {adaptor.name!r} and its entry point {found.name!r}",
+            fix="Use one name for both.",
+        )
+    _check_api(found, adaptor.api)
+
+
+def _check_api(found: Installed, version: Any) -> None:
+    if version != API_VERSION:
+        asked = "does not say which plugin API it needs" if version is None else f"needs plugin API {version}"
+        raise PluginError(
+            f"{found} {asked}; this crossdock has {API_VERSION}",
+            fix=f"Install a release of {found.distribution} for API {API_VERSION}.",
+        )
+
+
+def adaptor_statuses(only: str | None = None) -> Iterator[dict[str, Any]]:
+    """Load each installed adaptor, guarded, and say how that went.
+
+    It imports them, so a command calls it in a child process.
+
+    Args:
+        only: The one adaptor to load.
+    """
+    known = [entry for entry in installed(ADAPTORS) if only in (None, entry.name)]
+    for name in sorted({entry.name for entry in known}):
+        entry = next(entry for entry in known if entry.name == name)
+        try:
+            module = load_adaptor(name)
+            Plugins().register(name, module)
+            problem = None
+        except PluginError as error:
+            problem = {"message": str(error), "fix": error.fix}
+        yield {
+            "name": name,
+            "distribution": entry.distribution,
+            "version": entry.version,
+            "status": "broken" if problem else "ok",
+            "problem": problem,
+        }

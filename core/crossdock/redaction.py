@@ -1,0 +1,109 @@
+"""Redaction by value: wherever a secret turns up, in whatever form, it is shown as ``***``."""
+
+import json
+import re
+from base64 import b64encode
+from collections.abc import Callable, Iterator
+from typing import Any
+from urllib.parse import quote, quote_plus
+
+from crossdock.errors import CredentialError
+from crossdock.state import texts
+
+MASK = "***"
+SHORTEST = 4
+"""Shorter secrets are refused: masking them would ruin every log."""
+
+_SECRET_NAME = re.compile(
+    r"pass|secret|token|key|credential|auth|cookie|session|signature|(^|_)(pat|pin|pwd)($|_)", re.IGNORECASE
+)
+
+
+def looks_secret(field: str) -> bool:
+    """Tell whether a field's name says that its value is a secret.
+
+    >>> looks_secret("api_key"), looks_secret("base_url")
+    (True, False)
+    """
+    return _SECRET_NAME.search(field) is not None
+
+
+class Redactor:
+    """Knows the secrets of a run, and masks them in text.
+
+    Example:
+        >>> redact = Redactor()
+        >>> redact.add("s3cret/1", what="kobo.token")
+        >>> redact("GET /?token=s3cret%2F1")
+        'GET /?token=***'
+    """
+
+    def __init__(self) -> None:
+        self._forms: set[str] = set()
+        self._pattern: re.Pattern[str] | None = None
+        self.tell: Callable[[str], None] | None = None
+        """Called with each new secret: a supervising process masks the same ones."""
+
+    def add(self, secret: str, *, what: str) -> None:
+        """Learn a secret in all forms in which it may turn up; empty text means that there is none.
+
+        Args:
+            secret: Its value.
+            what: Where it comes from, for the error: the credential and field.
+        """
+        if not secret:
+            return
+        if len(secret) < SHORTEST:
+            raise CredentialError(
+                f"{what} has only {len(secret)} characters; a secret needs {SHORTEST}",
+                fix="Use a longer secret, or leave the field out.",
+            )
+        if self.tell is not None:
+            self.tell(secret)
+        self._forms.update(form for form in _forms(secret) if len(form) >= SHORTEST)
+        self._pattern = None
+
+    def __call__(self, text: str) -> str:
+        """Give a text with every known secret masked."""
+        if not self._forms:
+            return text
+        if self._pattern is None:
+            self._pattern = re.compile("|".join(re.escape(form) for form in sorted(self._forms, key=len, reverse=True)))
+        return self._pattern.sub(MASK, text)
+
+    def in_value(self, value: Any) -> tuple[Any, list[str]]:
+        """Mask secrets in a JSON value.
+
+        Returns:
+            The value, the same object if it held none, and the paths of what was masked.
+        """
+        found = [path for path, text in texts(value) if self(text) != text] if self._forms else []
+        return (self._masked(value), found) if found else (value, [])
+
+    def _masked(self, value: Any) -> Any:
+        if isinstance(value, str):
+            return self(value)
+        if isinstance(value, dict):
+            return {self(key): self._masked(item) for key, item in value.items()}
+        return [self._masked(item) for item in value] if isinstance(value, list | tuple) else value
+
+
+def _forms(secret: str) -> Iterator[str]:
+    raw = secret.encode("utf-8", "surrogatepass")
+    yield secret
+    yield from (quote(raw, safe=""), quote(raw), quote_plus(raw))
+    yield from (json.dumps(secret)[1:-1], json.dumps(secret, ensure_ascii=False)[1:-1], repr(secret)[1:-1])
+    yield from (raw.hex(), raw.hex().upper())
+    yield from (line for line in secret.splitlines() if len(line) >= 2 * SHORTEST)
+    for inner in _base64_forms(raw):
+        yield from (inner, inner.replace("+", "-").replace("/", "_"))
+
+
+def _base64_forms(raw: bytes) -> Iterator[str]:
+    """Give what base64 makes of a secret, alone or anywhere within longer data."""
+    yield b64encode(raw).decode().rstrip("=")
+    if len(raw) < 2 * SHORTEST:
+        return
+    for before in range(3):
+        encoded = b64encode(b"\0" * before + raw).decode()
+        yield encoded[-(-before * 8 // 6) : (before + len(raw)) * 8 // 6]

@@ -1,0 +1,207 @@
+"""Run: one execution of a workflow on one input: its steps, log, outcome.
+
+The engine is ``Run._steps`` and ``Run._operations``; everything else hangs on them from outside.
+"""
+
+import logging
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from time import perf_counter
+from typing import Any, NamedTuple
+
+from crossdock.adaptor import Connections
+from crossdock.credentials import Credentials
+from crossdock.errors import CredentialError, ExitedError, Outcome, StateEncodingError, error_record, outcome_of
+from crossdock.job import all_parts
+from crossdock.operation import Operation
+from crossdock.plugins import Plugins
+from crossdock.redaction import Redactor
+from crossdock.scope import Record, StopStep, Unit
+from crossdock.state import SIZE_LIMIT, State, decode, encode
+from crossdock.workflow import Step, Workflow
+
+_logger = logging.getLogger("crossdock")
+
+_OF_ONE_RUN = ("errors", "failed", "warnings")
+
+
+class Timing(NamedTuple):
+    """How long one top-level operation took, and whether it failed."""
+
+    step: str
+    operation: Operation
+    seconds: float
+    failed: bool
+
+
+class Run:
+    """One execution of a workflow on one input: its steps, log, outcome.
+
+    Args:
+        workflow: What to run.
+        state: The input of its first step. What an earlier run wrote into it under ``errors``,
+            ``failed`` and ``warnings`` is left out.
+        credentials: Name → fields, with the adaptor's name under ``adaptor``.
+        plugins: Its plugins; none by default.
+        redactor: What masks its secrets; it learns those of the credentials.
+        now: The instant that the run counts as its start.
+        size_limit: The most bytes that a state may have when a step ends.
+
+    Example:
+        >>> from crossdock import Job, set_data
+        >>> run = Run(Workflow.of(Job(set_data(7))))
+        >>> run.execute()
+        'success'
+        >>> run.state.data
+        7
+    """
+
+    def __init__(
+        self,
+        workflow: Workflow,
+        state: Mapping[str, Any] | None = None,
+        *,
+        credentials: Mapping[str, Mapping[str, Any]] | None = None,
+        plugins: Plugins | None = None,
+        redactor: Redactor | None = None,
+        now: datetime | None = None,
+        size_limit: int = SIZE_LIMIT,
+    ) -> None:
+        self.workflow = workflow
+        self.state = State({"data": None, "cursors": {}} | dict(state or {})).without(*_OF_ONE_RUN)
+        self.plugins = plugins or Plugins()
+        self.redactor = redactor or Redactor()
+        self.credentials = Credentials(credentials or {}, plugins=self.plugins, redactor=self.redactor)
+        self.connections = Connections(self.credentials)
+        self.now = now or datetime.now(UTC)
+        self.size_limit = size_limit
+        self.outcome: Outcome = "success"
+        self.error: BaseException | None = None
+        self.stopped: str | None = None
+        self.timings: list[Timing] = []
+        self.checkpoint: dict[str, Any] = {}
+        """Cursors that are kept even if the run fails later."""
+
+    def check(self) -> None:
+        """Raise before anything runs if an operation of a job has no valid credential."""
+        needed = {
+            (part.declaration.adaptor, part.credential) for step in self.workflow.steps for part in all_parts(step.job)
+        }
+        faults: list[CredentialError] = []
+        for adaptor, credential in needed:
+            try:
+                if adaptor is not None:
+                    self.connections.check(adaptor, credential)
+            except CredentialError as error:
+                faults.append(error)
+        if faults:
+            raise CredentialError("; ".join(sorted(fault.message for fault in faults)), fix=faults[0].fix)
+
+    def execute(self) -> Outcome:
+        """Run the steps, and say how it ended; ``state`` and ``error`` say more.
+
+        Raises:
+            CredentialError: Something that the jobs need is missing; nothing ran.
+        """
+        self.check()
+        self.plugins.run_started(self)
+        try:
+            self._steps()
+        finally:
+            self.connections.close()
+            self.plugins.run_finished(self)
+        return self.outcome
+
+    def _steps(self) -> None:
+        for step in self.workflow.steps:
+            received = encode(self.state)
+            self.plugins.step_started(self, step)
+            unit = Unit(self, "step")
+            try:
+                with unit:
+                    state, origins = self._operations(step)
+                    self.state = self._sealed(state, origins, unit.record)
+            except KeyboardInterrupt as interrupt:
+                self._fail(step, "interrupted", interrupt, received, unit.record)
+            except Cancelled as cancelled:
+                self._fail(step, "cancelled", cancelled, received, unit.record)
+            except SystemExit as exit_:
+                error = ExitedError(f"the job called sys.exit({exit_.code!r})")
+                self._fail(step, "crashed", error.with_traceback(exit_.__traceback__), received, unit.record)
+            except Exception as error:  # noqa: BLE001 - whatever a job raises is its outcome, not ours
+                self._fail(step, outcome_of(error), error, received, unit.record)
+            self.plugins.step_finished(self, step)
+            if self.error is not None:
+                return
+
+    def _operations(self, step: Step) -> tuple[State, dict[str, Operation]]:
+        state, origins = self.state, dict[str, Operation]()
+        try:
+            for number, operation in enumerate(step.job, 1):
+                before, state = state, self._timed(step, number, operation, state)
+                origins |= {key: operation for key, value in state.items() if before.get(key) is not value}
+        except StopStep as stop:
+            _logger.info("%s stopped: %s", step.name, stop.reason)
+            self.stopped = stop.reason
+            state = stop.state
+        return state, origins
+
+    def _timed(self, step: Step, number: int, operation: Operation, state: State) -> State:
+        started, failed = perf_counter(), True
+        try:
+            state = self.plugins.perform(operation, state)
+            failed = False
+        except StopStep:
+            failed = False
+            raise
+        except BaseException as error:
+            error.add_note(f"in operation {number} of {len(step.job)} of {step.name}: {operation!r} ({operation.site})")
+            raise
+        finally:
+            self.timings.append(Timing(step.name, operation, perf_counter() - started, failed))
+        return state
+
+    def _sealed(self, state: State, origins: Mapping[str, Operation], record: Record) -> State:
+        """Give the state that a step hands on: JSON, without secrets, with what the run wrote down."""
+        cursors = {**(state.get("cursors") or {}), **record.cursors}
+        state = _with_record(state.without("response", "index"), record, cursors)
+        try:
+            masked, paths = self.redactor.in_value(state)
+            for path in paths:
+                _logger.warning("a secret stood in the state at %s and is stored as ***", path)
+                record.warnings.append({"code": "secret_in_state", "path": path})
+            state = _with_record(State(masked), record, cursors)
+            encode(state, limit=self.size_limit)
+        except StateEncodingError as error:
+            raise _blamed(error, origins) from None
+        if record.failed:
+            self.outcome = "partial"
+        return state
+
+    def _fail(self, step: Step, outcome: Outcome, error: BaseException, received: bytes, record: Record) -> None:
+        """End the run: what came in, and the error, are what is left of it."""
+        self.outcome, self.error = outcome, error
+        timing = self.timings[-1] if self.timings and self.timings[-1].failed else None
+        where = {"operation": timing.operation.name, "line": str(timing.operation.site)} if timing else {}
+        state = State(decode(received))
+        state = _with_record(state, record, {**(state.get("cursors") or {}), **self.checkpoint})
+        self.state = State(self.redactor.in_value(state | {"errors": {step.name: error_record(error, **where)}})[0])
+
+
+class Cancelled(BaseException):
+    """The run was told to end: SIGTERM."""
+
+
+def _with_record(state: State, record: Record, cursors: Mapping[str, Any]) -> State:
+    written = {"failed": record.failed, "warnings": record.warnings, "cursors": cursors}
+    return State({**state.without(*written), **{key: value for key, value in written.items() if value}})
+
+
+def _blamed(error: StateEncodingError, origins: Mapping[str, Operation]) -> StateEncodingError:
+    """Name the operation that put what is not JSON into the state."""
+    operation = origins.get(error.details.get("key", ""))
+    if operation is None:
+        return error
+    return StateEncodingError(
+        f"{error.message}, put there by {operation.name} ({operation.site})", fix=error.fix, **error.details
+    )

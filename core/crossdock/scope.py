@@ -1,0 +1,202 @@
+"""Where an operation runs: the unit of work it belongs to, and through it the run.
+
+A **unit** is what stands or falls together: a step, one item of ``each``, the inside of
+``.catch``, one operation that a function calls. Connections of adaptors that know units join the
+open ones when they are first used, the outermost first, and each unit ends them: well, or with
+the error that ended it.
+"""
+
+import threading
+from collections.abc import Callable
+from contextlib import AbstractContextManager, ExitStack
+from contextvars import ContextVar, Token, copy_context
+from typing import TYPE_CHECKING, Any, Literal, ParamSpec, Protocol, Self, TypeVar
+
+from crossdock.errors import ArgumentError, NoRunError
+
+if TYPE_CHECKING:
+    from crossdock.run import Run
+    from crossdock.state import State
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+current_state: ContextVar["State | None"] = ContextVar("current_state", default=None)
+"""The state that the innermost running function received."""
+
+bound_credential: ContextVar[str | None] = ContextVar("bound_credential", default=None)
+"""The credential that the running operation was given by name."""
+
+open_unit: ContextVar["Unit | None"] = ContextVar("open_unit", default=None)
+"""The innermost unit; the one way to the run in progress."""
+
+
+def run_in_progress(what: str) -> "Run":
+    """Give the run that this code belongs to.
+
+    Args:
+        what: What needs a run, for the error.
+    """
+    unit = open_unit.get()
+    if unit is None:
+        raise NoRunError(f"{what} needs a run, and none is in progress here")
+    return unit.run
+
+
+def received(what: str) -> "State":
+    """Give the state that the innermost running function received."""
+    state = current_state.get()
+    if state is None:
+        raise NoRunError(
+            f"{what} needs a state, and no function of a job is running here",
+            fix="Call the operation with a state: operation(state).",
+        )
+    return state
+
+
+def in_run(function: Callable[P, T]) -> Callable[P, T]:
+    """Carry the run over to a thread of one's own.
+
+    Args:
+        function: What the thread will call.
+
+    Returns:
+        A function that runs in the same run, unit and state as the code that called ``in_run``.
+
+    Example:
+        >>> import threading
+        >>> thread = threading.Thread(target=in_run(print), args=("in the same run",))
+    """
+    context = copy_context()
+
+    def carried(*args: P.args, **kwargs: P.kwargs) -> T:
+        return context.copy().run(function, *args, **kwargs)
+
+    return carried
+
+
+class StopStep(BaseException):
+    """The way in which ``stop`` leaves a step; not an Exception, so that nothing swallows it."""
+
+    def __init__(self, reason: str, state: "State") -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.state = state
+
+
+class Record:
+    """What a run writes down at once, so that no way of calling an operation loses it."""
+
+    __slots__ = ("cursors", "failed", "stopped_at", "warnings")
+
+    def __init__(self) -> None:
+        self.warnings: list[dict[str, Any]] = []
+        self.failed: list[dict[str, Any]] = []
+        self.cursors: dict[str, Any] = {}
+        self.stopped_at: list[Any] = []
+
+    def add(self, other: "Record") -> None:
+        """Take over what an item of a loop wrote down."""
+        self.warnings += other.warnings
+        self.failed += other.failed
+        self.cursors |= other.cursors
+        self.stopped_at += other.stopped_at
+
+
+class Joinable(Protocol):
+    """A connection as a unit sees it."""
+
+    def unit(self) -> AbstractContextManager[Any]:
+        """Give the context manager around one unit of work."""
+
+
+UnitKind = Literal["step", "item", "attempt", "call"]
+
+
+class Unit:
+    """What stands or falls together: a step, an item, an attempt, one call from a function.
+
+    Args:
+        run: The run that it is part of.
+        kind: What it is around.
+        parent: The unit around it.
+        protects: Whether somebody can go on after its failure; if not, the connections join
+            only the units around it.
+        gate: In a concurrent loop, the lock that lets one item at a time use connections that
+            know units.
+    """
+
+    __slots__ = (
+        "_gate",
+        "_inside",
+        "_joined",
+        "_mutex",
+        "_stack",
+        "_token",
+        "kind",
+        "parent",
+        "protects",
+        "record",
+        "run",
+    )
+
+    def __init__(
+        self,
+        run: "Run",
+        kind: UnitKind,
+        parent: "Unit | None" = None,
+        *,
+        protects: bool = True,
+        gate: "threading.Lock | None" = None,
+    ) -> None:
+        self.run = run
+        self.kind = kind
+        self.parent = parent
+        self.protects = protects
+        self.record: Record = Record() if parent is None or gate is not None else parent.record
+        self._gate = gate
+        self._inside = False
+        self._mutex = threading.Lock()
+        self._joined: set[Joinable] = set()
+        self._stack = ExitStack()
+        self._token: Token[Unit | None] | None = None
+
+    def use(self, connection: Joinable) -> None:
+        """Join a connection to this unit and to those around it, the outermost first."""
+        if self.parent is not None:
+            self.parent.use(connection)
+        with self._mutex:
+            if self._gate is not None and not self._inside:
+                self._gate.acquire()
+                self._inside = True
+            if self.protects and connection not in self._joined:
+                self._stack.enter_context(connection.unit())
+                self._joined.add(connection)
+
+    def commit(self) -> None:
+        """End the work that is open so far well; what follows joins anew."""
+        if self.kind in ("item", "attempt"):
+            raise ArgumentError(
+                "work can't be committed inside .catch, .retry or an item of each",
+                fix='Commit outside of it, or write each(…, commit="item") at the top of the job.',
+            )
+        self._end(None)
+        if self.parent is not None:
+            self.parent.commit()
+
+    def __enter__(self) -> Self:
+        self._token = open_unit.set(self)
+        return self
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        if self._token is not None:
+            open_unit.reset(self._token)
+        try:
+            self._end(None if isinstance(error, StopStep) else error)
+        finally:
+            if self._inside and self._gate is not None:
+                self._gate.release()
+
+    def _end(self, error: BaseException | None) -> None:
+        self._joined.clear()
+        self._stack.__exit__(type(error) if error else None, error, error.__traceback__ if error else None)

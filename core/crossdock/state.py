@@ -1,0 +1,322 @@
+"""The State that flows through a job, and the one strict encoder that it crosses between steps.
+
+A state is a dict that can't be written to. Operations return new states, which share the parts
+that did not change; nothing here copies deeply.
+"""
+
+import json
+import math
+from collections.abc import Callable, Iterator, Mapping
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any, NoReturn
+from uuid import UUID
+
+from crossdock.errors import InputError, StateEncodingError, StateError, StateTooLargeError
+
+FRAMEWORK_KEYS = frozenset(
+    {"data", "response", "inputs", "reply", "request", "cursors", "errors", "failed", "warnings", "index"}
+)
+"""The keys whose meaning crossdock defines; every other key is the job's own."""
+
+SIZE_LIMIT = 10 * 1024 * 1024
+"""The default limit of an encoded state, in bytes."""
+
+MAX_DEPTH = 100
+"""How deep lists and dicts may nest in a state."""
+
+
+class Answer:
+    """What a system answered: the value for ``state.data`` and the metadata beside it.
+
+    Args:
+        data: The parsed body.
+        response: The metadata that goes to ``state.response``; no body, no secret.
+        status: The status of the answer, where its protocol has one.
+    """
+
+    __slots__ = ("data", "response", "status")
+
+    def __init__(self, data: Any, *, response: Mapping[str, Any] | None = None, status: int | None = None) -> None:
+        self.data = data
+        self.response = response
+        self.status = status
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} status={self.status}>"
+
+
+class State(dict[str, Any]):
+    """A JSON-shaped dict that can't be written to, with its keys as attributes.
+
+    A key that is named like a method of dict is read with brackets: ``state["items"]``.
+
+    Example:
+        >>> state = State(data={"id": 7}, form="visit")
+        >>> state.form, state.data["id"]
+        ('visit', 7)
+        >>> state.replace(form="referral")
+        State({'data': {'id': 7}, 'form': 'referral'})
+    """
+
+    __slots__ = ()
+
+    def __getattr__(self, name: str) -> Any:
+        try:
+            return self[name]
+        except KeyError:
+            raise AttributeError(_no_key(name, self)) from None
+
+    def __missing__(self, key: str) -> NoReturn:
+        raise KeyError(_no_key(key, self))
+
+    def result(self, value: Any, *, response: Mapping[str, Any] | None = None) -> "State":
+        """Give the state that holds a result: the only way in which results enter the state.
+
+        Args:
+            value: The new ``data``, or an Answer, which brings its own metadata along.
+            response: Metadata of the answer for ``state.response``.
+        """
+        if isinstance(value, Answer):
+            value, response = value.data, value.response if response is None else response
+        if response is None:
+            return State({**self, "data": value})
+        return State({**self, "data": value, "response": dict(response)})
+
+    def replace(self, **changes: Any) -> "State":
+        """Give a state with these keys changed or added."""
+        return self | changes
+
+    def without(self, *keys: str) -> "State":
+        """Give a state without these keys; a key that is not there is no error."""
+        return State({key: value for key, value in self.items() if key not in keys})
+
+    def only(self, *keys: str) -> "State":
+        """Give a state of just these keys; a key that is not there is no error."""
+        return State({key: self[key] for key in keys if key in self})
+
+    def copy(self) -> "State":
+        """Give an equal state that shares every value."""
+        return State(self)
+
+    def __or__(self, changes: Mapping[str, Any]) -> "State":  # type: ignore[override]
+        if "configuration" in changes:
+            raise StateError(
+                "a state can't hold the key 'configuration'", fix="Give secrets to connections through --credentials."
+            )
+        return State({**self, **changes})
+
+    def __repr__(self) -> str:
+        return f"State({dict.__repr__(self)})"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return State, (dict(self),)
+
+    def _refuse(self, *_: Any, **__: Any) -> NoReturn:
+        raise StateError("a state can't be written to")
+
+    __setitem__ = __delitem__ = __setattr__ = __delattr__ = __ior__ = _refuse
+    update = pop = popitem = clear = setdefault = _refuse
+
+
+def _no_key(key: object, state: Mapping[str, Any]) -> str:
+    if key == "configuration":
+        return "a state never holds 'configuration': connections get their credentials from the run"
+    return f"the state has no {key!r}; it has {', '.join(map(repr, state)) or 'no keys'}"
+
+
+def encode(value: Any, *, limit: int | None = None) -> bytes:
+    """Turn a state into JSON bytes, and refuse anything that JSON can't say.
+
+    Text, finite numbers, booleans, None, lists, tuples and dicts with text keys are JSON;
+    datetime and date become ISO 8601 text, Decimal and UUID their own text. Nothing else is
+    accepted: no set, NaN, bytes, iterator, other key, cycle or lone surrogate.
+
+    Args:
+        value: A state, or any value of one.
+        limit: The most bytes that may come out.
+
+    Raises:
+        StateEncodingError: It names the JSON path and the type of what is not JSON.
+        StateTooLargeError: It names the limit and the three largest keys.
+
+    Example:
+        >>> encode({"seen_on": date(2024, 5, 2), "price": Decimal("1.50")})
+        b'{"seen_on":"2024-05-02","price":"1.50"}'
+    """
+    try:
+        _check(value, 0)
+        encoded = _dump(value)
+    except _NotJsonError as fault:
+        key = str(fault.path[-1]) if fault.path else ""
+        raise StateEncodingError(
+            f"{fault.reason} at {fault.where()} of the state", path=fault.where(), key=key
+        ) from None
+    if limit is not None and len(encoded) > limit:
+        raise _too_large(value, len(encoded), limit)
+    return encoded
+
+
+class _NotJsonError(Exception):
+    """A fault, with the path to it collected on the way up."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.path: list[str | int] = []
+
+    def where(self) -> str:
+        return "$" + "".join(f"[{step}]" if isinstance(step, int) else _step(step) for step in reversed(self.path))
+
+
+def _step(key: str) -> str:
+    return f".{key}" if key.isidentifier() else f"[{json.dumps(key)}]"
+
+
+_PLAIN = frozenset({str, int, bool, type(None)})
+_AS_TEXT: dict[type, Callable[[Any], str]] = {
+    datetime: datetime.isoformat,
+    date: date.isoformat,
+    Decimal: str,
+    UUID: str,
+}
+
+
+def _check(value: Any, depth: int) -> None:
+    kind = type(value)
+    if kind in _PLAIN or (kind in _AS_TEXT and kind is not Decimal):
+        return
+    if isinstance(value, dict):
+        _check_items(value, _checked_keys(value), depth)
+    elif isinstance(value, list) or kind is tuple:
+        _check_items(value, range(len(value)), depth)
+    elif isinstance(value, float | Decimal):
+        if not math.isfinite(value):
+            raise _NotJsonError(f"{value} is not a JSON number")
+    elif not isinstance(value, str | int):
+        raise _NotJsonError(f"a value of type {kind.__name__} is not JSON")
+
+
+def _check_items(container: Any, keys: Any, depth: int) -> None:
+    if depth >= MAX_DEPTH:
+        raise _NotJsonError(f"nesting of more than {MAX_DEPTH} levels (or a value that contains itself)")
+    for key in keys:
+        item = container[key]
+        if type(item) not in _PLAIN:
+            try:
+                _check(item, depth + 1)
+            except _NotJsonError as fault:
+                fault.path.append(key)
+                raise
+
+
+def _checked_keys(value: Mapping[Any, Any]) -> Mapping[str, Any]:
+    for key in value:
+        if not isinstance(key, str):
+            raise _NotJsonError(f"the key {key!r:.40} of type {type(key).__name__} is not text")
+    return value
+
+
+def _dump(value: Any) -> bytes:
+    text = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"), default=_as_text)
+    try:
+        return text.encode()
+    except UnicodeEncodeError:
+        raise _surrogate(value) from None
+
+
+def _as_text(value: Any) -> str:
+    return _AS_TEXT[type(value)](value)
+
+
+def _surrogate(value: Any) -> _NotJsonError:
+    """Find the text that has no UTF-8 form; only looked for after encoding failed."""
+    path = next((path for path, text in texts(value) if not _is_unicode(text)), "$")
+    fault = _NotJsonError("text with a lone surrogate is not Unicode")
+    fault.where = lambda: path  # type: ignore[method-assign]
+    return fault
+
+
+def _is_unicode(text: str) -> bool:
+    return not any("\ud800" <= character <= "\udfff" for character in text)
+
+
+def texts(value: Any, path: str = "$") -> Iterator[tuple[str, str]]:
+    """Give every text in a JSON value, keys included, with the path to it."""
+    if isinstance(value, str):
+        yield path, value
+    elif isinstance(value, dict):
+        for key, item in value.items():
+            yield path + _step(key), key
+            yield from texts(item, path + _step(key))
+    elif isinstance(value, list | tuple):
+        for index, item in enumerate(value):
+            yield from texts(item, f"{path}[{index}]")
+
+
+def _too_large(value: Any, size: int, limit: int) -> StateTooLargeError:
+    sizes = {key: len(_dump(item)) for key, item in value.items()} if isinstance(value, dict) else {}
+    largest = dict(sorted(sizes.items(), key=lambda pair: -pair[1])[:3])
+    named = ", ".join(f"{key!r} {_megabytes(part)}" for key, part in largest.items())
+    return StateTooLargeError(
+        f"the state has {_megabytes(size)}, the limit is {_megabytes(limit)}; its largest keys: {named}",
+        size=size,
+        limit=limit,
+        largest=largest,
+    )
+
+
+def _megabytes(size: int) -> str:
+    return f"{size / 1024 / 1024:.1f} MB" if size > 100_000 else f"{size} bytes"
+
+
+def decode(raw: bytes | str, *, what: str = "the input") -> Any:
+    """Read strict JSON: UTF-8, no NaN, no duplicate key, no lone surrogate, no endless nesting.
+
+    Args:
+        raw: The JSON text; a byte order mark is accepted.
+        what: What is read, for the error.
+
+    Raises:
+        InputError: It says what is wrong and where, and never shows the content.
+
+    Example:
+        >>> decode('{"id": 9007199254740993}')
+        {'id': 9007199254740993}
+    """
+    try:
+        text = raw.decode("utf-8-sig") if isinstance(raw, bytes) else raw
+        value = json.loads(text, parse_constant=_refuse_constant, parse_float=_finite, object_pairs_hook=_unique_keys)
+        _check(value, 0)
+        _dump(value)
+    except UnicodeDecodeError as error:
+        raise InputError(f"{what} is not UTF-8: byte {error.start}", fix="Save the file as UTF-8.") from None
+    except json.JSONDecodeError as error:
+        raise InputError(f"{what} is not JSON: {error.msg} in line {error.lineno}, column {error.colno}") from None
+    except RecursionError:
+        raise InputError(f"{what} nests deeper than {MAX_DEPTH} levels") from None
+    except _NotJsonError as fault:
+        raise InputError(f"{what} is not strict JSON: {fault.reason} at {fault.where()}") from None
+    except ValueError:  # int() of over 4,300 digits
+        raise InputError(f"{what} has a whole number that is too long") from None
+    return value
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise _NotJsonError(f"{name} is not JSON")
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    if not math.isfinite(number):
+        raise _NotJsonError(f"the number {text[:40]} is out of range")
+    return number
+
+
+def _unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    result = dict(pairs)
+    if len(result) != len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise _NotJsonError(f"the key {twice!r:.40} stands twice in one object")
+    return result

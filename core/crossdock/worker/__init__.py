@@ -1,0 +1,1 @@
+"""What runs jobs apart from the process that was asked for them."""
