@@ -50,7 +50,7 @@ class CrossdockError(Exception):
     transient: bool = False
     outcome: ClassVar[Outcome] = "failed"
 
-    def __init__(self, message: str, *, fix: str | None = None, **details: Any) -> None:
+    def __init__(self, message: str, /, *, fix: str | None = None, **details: Any) -> None:
         super().__init__(message)
         self.message = message
         self.details = details
@@ -79,7 +79,7 @@ class JobError(CrossdockError):
     code = "job_error"
     fix = "Correct the record that the job refused, or handle this code in the job."
 
-    def __init__(self, code: str, message: str, **details: Any) -> None:
+    def __init__(self, code: str, message: str, /, **details: Any) -> None:
         super().__init__(message, **details)
         self.code = code
 
@@ -96,7 +96,14 @@ class AdaptorError(CrossdockError):
     answer: Any = None
 
     def __init__(
-        self, message: str, *, fix: str | None = None, transient: bool | None = None, answer: Any = None, **details: Any
+        self,
+        message: str,
+        /,
+        *,
+        fix: str | None = None,
+        transient: bool | None = None,
+        answer: Any = None,
+        **details: Any,
     ) -> None:
         super().__init__(message, fix=fix, **details)
         self.answer = answer

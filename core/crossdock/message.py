@@ -43,12 +43,19 @@ class Message:
                 f"{what} holds a JSON value of type {type(value).__name__}, not an object", fix='Write {"data": …}.'
             )
         configuration = value.pop("configuration", None)
+        if not isinstance(value.get("cursors") or {}, dict):
+            raise InputError(
+                f"{what} holds 'cursors' of type {type(value['cursors']).__name__}, not an object",
+                fix='Write {"cursors": {"name": …}}, or leave it out.',
+            )
         return cls(State({"data": None, "cursors": {}} | value), configuration)
 
     @classmethod
     def from_file(cls, path: str | os.PathLike[str]) -> "Message":
         """Read a message from a state file, or from standard input if it is ``-``."""
         if str(path) == "-":
+            if sys.stdin is None:
+                raise InputError("standard input is closed", fix="Name a state file, or pipe the state in.")
             return cls.from_json(sys.stdin.buffer.read(), what="standard input")
         try:
             raw = Path(path).read_bytes()

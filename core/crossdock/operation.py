@@ -16,7 +16,7 @@ from typing import Any, Concatenate, ParamSpec, TypeVar, overload
 from crossdock.declaration import Declaration, Effect
 from crossdock.errors import AdaptorError, ArgumentError, WrongReturnError
 from crossdock.lazy import Lazy, call_with, is_plain_function
-from crossdock.scope import Unit, bound_credential, open_unit, received
+from crossdock.scope import Unit, bound_credential, current_state, open_unit, received
 from crossdock.site import Site, site_of
 from crossdock.state import FRAMEWORK_KEYS, State
 
@@ -149,9 +149,13 @@ class Operation:
         if not self._static:
             arguments = declaration.resolve(arguments, state)
             self._static = arguments is self.arguments
-        if declaration.adaptor is not None:
-            return self._bound(state, arguments)
-        return declaration.call(state, arguments, self, keep)
+        token = current_state.set(state)
+        try:
+            if declaration.adaptor is not None:
+                return self._bound(state, arguments)
+            return declaration.call(state, arguments, self, keep)
+        finally:
+            current_state.reset(token)
 
     def _bound(self, state: State, arguments: tuple[Any, ...]) -> Any:
         """Call the function with this operation's credential in force, and no longer than that."""
@@ -227,7 +231,7 @@ def as_operation(value: Any, frame: FrameType | None = None) -> Operation:
     """
     if isinstance(value, Operation):
         return value
-    if hasattr(value, "declaration"):
+    if not isinstance(value, Lazy) and hasattr(value, "declaration"):
         name = value.declaration.full_name
         raise ArgumentError(f"{name} stands here without being called", fix=f"Write {name}(…).")
     if inspect.iscoroutinefunction(value):

@@ -34,10 +34,10 @@ def show_error(error: CrossdockError) -> None:
     say(f"crossdock: {error}\n  fix: {error.fix}")
 
 
-def say(text: str) -> None:
-    """Print a line for people; one that can't be printed is not worth failing for."""
+def say(text: str, *, end: str = "\n") -> None:
+    """Print something for people; what can't be printed is not worth failing for."""
     try:
-        click.echo(text, err=True)
+        click.echo(text + end, err=True, nl=False)
     except OSError:  # standard error is closed
         return
 

@@ -108,10 +108,12 @@ def _supervise(order: Order, timeout: float | None) -> dict[str, Any]:
         child = Child(
             lambda send: _work(order, send),
             on_message=on_message,
-            on_output=lambda text: click.echo(redact(text), err=True, nl=False),
+            on_output=lambda text: say(redact(text), end=""),
         )
         ended = child.follow(timeout=timeout)
-    report = _without_report(order, ended, timeout) if ended.timed_out or not reports else reports[-1]
+    if ended.timed_out or not reports:
+        reports.append(redact.in_value(_without_report(order, ended, timeout))[0])
+    report = reports[-1]
     say(redact(_summary(order, report, time.perf_counter() - started)))
     return report
 

@@ -57,6 +57,7 @@ class Child:
     ) -> None:
         self._on_message = on_message
         self._on_output = on_output
+        _open_standard()
         self._report, report = os.pipe()
         self._output, output = os.pipe()
         lifeline, self._lifeline = os.pipe()
@@ -66,6 +67,8 @@ class Child:
             for fd in (self._report, self._output, self._lifeline):
                 os.close(fd)
             _be_child(work, report, output, lifeline)
+        with suppress(OSError):  # the child does the same; a signal may come before it got there
+            os.setpgid(self.pid, self.pid)
         for fd in (report, output, lifeline):
             os.close(fd)
         self._received = bytearray()
@@ -168,6 +171,15 @@ def _read_into(fd: int, buffer: bytearray) -> bool:
 def _how(status: int) -> str:
     code = os.waitstatus_to_exitcode(status)
     return f"exit code {code}" if code >= 0 else f"signal {signal.Signals(-code).name}"
+
+
+def _open_standard() -> None:
+    """Open those of the descriptors 0 to 2 that are closed, so that no pipe of ours gets their number."""
+    for descriptor in (0, 1, 2):
+        try:
+            os.fstat(descriptor)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # it gets the lowest free number: this one
 
 
 def _flush() -> None:

@@ -1,0 +1,48 @@
+# The commands of the workspace. `make help` lists them.
+# Paths here are relative, so that the checkout may lie in a folder with a blank in its name.
+
+PYTHON ?= python3
+RUN := .venv/bin/python
+PACKAGES := core adaptors/http adaptors/postgresql adaptors/dhis2
+INSTALLED := .venv/.installed
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test check bench format wheels clean
+
+help: ## List the targets
+	@echo "make TARGET, where TARGET is one of:"
+	@sed -n 's/^\([a-z]*\):[^#]*## \(.*\)$$/  \1|\2/p' Makefile | awk -F'|' '{ printf "%-10s %s\n", $$1, $$2 }'
+
+demo: $(INSTALLED) ## Run the main job on a form server and a PostgreSQL that start with it
+	@$(RUN) examples/demo.py
+
+test: $(INSTALLED) ## Run all tests
+	$(RUN) -m pytest
+
+check: $(INSTALLED) ## Check style, types, the floors of the packages and the code in the docs
+	$(RUN) -m ruff check .
+	$(RUN) -m ruff format --check .
+	$(RUN) -m mypy
+	.venv/bin/lint-imports --no-cache
+	$(RUN) -m pytest -q tests/test_documents.py
+
+bench: $(INSTALLED) ## Measure the costs of crossdock beside the bare libraries
+	$(RUN) tests/benchmarks/run.py
+
+format: $(INSTALLED) ## Put the code into the project's format
+	$(RUN) -m ruff check --fix .
+	$(RUN) -m ruff format .
+
+wheels: $(INSTALLED) ## Build the wheels of all distributions into dist/
+	@for package in $(PACKAGES); do $(RUN) -m build --wheel --no-isolation --outdir dist $$package || exit 1; done
+
+clean: ## Remove all that was made here
+	rm -rf .venv .demo dist .mypy_cache .pytest_cache .ruff_cache
+
+$(INSTALLED): pyproject.toml $(addsuffix /pyproject.toml,$(PACKAGES))
+	@echo "Making .venv and installing the packages into it (about a minute) …"
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "crossdock needs Python 3.11 or newer; say which: make PYTHON=python3.12"; exit 1; }
+	@$(PYTHON) -m venv .venv
+	@$(RUN) -m pip install --quiet --disable-pip-version-check --upgrade 'pip>=25.1'
+	@$(RUN) -m pip install --quiet --disable-pip-version-check --group dev $(addprefix -e ,$(PACKAGES))
+	@touch $(INSTALLED)

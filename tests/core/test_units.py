@@ -1,0 +1,224 @@
+"""Units of work, and the order in which a step ends, on an adaptor that writes down what happens to it."""
+
+import threading
+from contextlib import contextmanager
+
+import pytest
+from crossdock import Adaptor, Job, JobError, UnknownOutcomeError, each, in_run, save_cursor, set_data, state
+
+
+class Ledger:
+    """A system with units: what was written in one that failed is struck out."""
+
+    def __init__(self):
+        self.entries = []
+        self.log = []
+        self.inside = 0
+        self.most_inside = 0
+        self.commit_fails = False
+
+    @contextmanager
+    def unit(self):
+        begun = len(self.entries)
+        self.log.append("begin" if not self.inside else "savepoint")
+        self.inside += 1
+        try:
+            yield
+        except BaseException:
+            del self.entries[begun:]
+            self.log.append("undo")
+            raise
+        else:
+            self.log.append("done")
+        finally:
+            self.inside -= 1
+        if not self.inside and self.commit_fails:
+            raise UnknownOutcomeError("the connection broke while the work was committed")
+
+    def __enter__(self):
+        self.log.append("open")
+        return self
+
+    def __exit__(self, *_):
+        self.log.append("close")
+
+
+@pytest.fixture
+def ledger():
+    return Ledger()
+
+
+@pytest.fixture
+def write(ledger):
+    adaptor = Adaptor("ledger", connect=lambda _: ledger, unit=Ledger.unit)
+
+    @adaptor.operation(effect="write")
+    def write(state, value):
+        adaptor.connection.entries.append(value)
+        if value == "bad":
+            raise JobError("BAD", "bad")
+        return state
+
+    return write
+
+
+def test_a_step_is_one_unit_and_the_connection_is_closed(run_job, ledger, write):
+    run_job(write(1), write(2))
+
+    assert ledger.log == ["open", "begin", "done", "close"]
+    assert ledger.entries == [1, 2]
+
+
+def test_a_failed_step_leaves_nothing(run_job, ledger, write):
+    run = run_job(write(1), lambda s: 1 / 0)
+
+    assert (run.outcome, ledger.entries, ledger.log) == ("failed", [], ["open", "begin", "undo", "close"])
+
+
+def test_a_step_whose_state_is_no_json_commits_nothing(run_job, ledger, write):
+    run = run_job(write(1), set_data({1, 2}))
+
+    assert (run.outcome, ledger.entries) == ("crashed", [])
+
+
+def test_a_commit_that_nobody_knows_of_is_unknown(run_job, ledger, write):
+    ledger.commit_fails = True
+
+    run = run_job(write(1))
+
+    assert (run.outcome, run.state.errors["job"]["code"]) == ("unknown", "unknown_outcome")
+
+
+def test_a_connection_that_is_not_used_is_not_opened(run_job, ledger, write):
+    def choose(state):
+        return state if state.data is None else write(1)
+
+    run_job(choose)
+
+    assert ledger.log == []
+
+
+def test_catch_undoes_what_the_caught_operation_wrote(run_job, ledger, write):
+    run_job(write(1), Job(write(2), write("bad")).catch(lambda error, s: write(3)))
+
+    assert ledger.entries == [1, 3]
+    assert ledger.log == ["open", "begin", "savepoint", "undo", "done", "close"]
+
+
+def test_an_operation_called_in_a_function_may_fail_alone(run_job, ledger, write):
+    def careful(state):
+        write(1)(state)
+        try:
+            write("bad").result()
+        except JobError:
+            write(2)(state)
+        return state
+
+    run_job(careful)
+
+    assert ledger.entries == [1, 2]
+
+
+def test_a_retried_operation_starts_clean(run_job, ledger, write):
+    tries = []
+
+    def flaky(state):
+        tries.append(1)
+        return write("bad" if len(tries) < 3 else "good")
+
+    run_job(Job(write("first"), flaky).retry(2, wait=0.001))
+
+    assert ledger.entries == ["first", "good"]
+
+
+@pytest.mark.parametrize("concurrency", [1, 8])
+def test_bad_items_of_a_loop_are_undone_one_by_one(run_job, ledger, write, concurrency):
+    def work(s):
+        write(f"{s.data} a")(s)
+        return write("bad" if s.data % 5 == 0 else f"{s.data} b")
+
+    run = run_job(each(range(40), work, on_error="collect", concurrency=concurrency))
+
+    assert len(run.state.failed) == 8
+    assert sorted(ledger.entries) == sorted(f"{n} {part}" for n in range(40) if n % 5 for part in "ab")
+
+
+def test_in_a_concurrent_loop_one_item_at_a_time_uses_an_adaptor_with_units(run_job, ledger, write):
+    inside, most, meeting = [0], [0], threading.Barrier(4, timeout=10)
+
+    def work(s):
+        meeting.wait()  # all four items are in work at once
+        write("first")(s)
+        inside[0] += 1
+        most[0] = max(most[0], inside[0])
+        write("second")(s)
+        inside[0] -= 1
+        return s
+
+    run_job(each(range(4), work, concurrency=4))
+
+    assert most == [1]
+    assert ledger.entries == ["first", "second"] * 4
+
+
+def test_nested_concurrent_loops_do_not_lock_each_other_out(run_job, ledger, write):
+    inner = each(range(3), lambda s: write(s.data), concurrency=3, on_error="collect")
+
+    run = run_job(each(range(3), lambda s: inner, concurrency=3, on_error="collect"))
+
+    assert run.outcome == "success"
+    assert len(ledger.entries) == 9
+
+
+def test_items_that_may_not_fail_need_no_savepoint(run_job, ledger, write):
+    run_job(each([1, 2], write(state.data)))
+
+    assert ledger.log == ["open", "begin", "done", "close"]
+
+
+@pytest.mark.parametrize("concurrency", [1, 4])
+def test_commit_item_keeps_what_was_done_before_a_failure(run_job, ledger, write, concurrency):
+    def work(s):
+        write(s.data)(s)
+        if s.data == 3:
+            raise JobError("NO", "no")
+        return s
+
+    run = run_job(write("before"), each([1, 2, 3], work, commit="item", concurrency=concurrency), write("after"))
+
+    assert run.outcome == "failed"
+    assert "before" in ledger.entries
+    assert 3 not in ledger.entries
+    assert concurrency > 1 or ledger.entries == ["before", 1, 2]
+
+
+def test_commit_item_inside_catch_is_an_error(run_job, write):
+    run = run_job(Job(each([1], write(1), commit="item")).catch(lambda error, s: s.replace(code=error.code)))
+
+    assert run.state.code == "bad_argument"
+
+
+def test_a_checkpoint_commits_the_open_work_first(run_job, ledger, write):
+    run = run_job(write(1), save_cursor("v", 7, checkpoint=True), write(2), lambda s: 1 / 0)
+
+    assert (run.outcome, ledger.entries, run.state.cursors) == ("failed", [1], {"v": 7})
+
+
+def test_stop_commits(run_job, ledger, write):
+    from crossdock import stop
+
+    run_job(write(1), stop("done"), write(2))
+
+    assert ledger.entries == [1]
+
+
+def test_in_run_carries_the_run_to_a_thread(run_job, ledger, write):
+    def threaded(s):
+        thread = threading.Thread(target=in_run(lambda: write("threaded")(s)))
+        thread.start()
+        thread.join()
+        return s
+
+    run_job(threaded)
+
+    assert ledger.entries == ["threaded"]
