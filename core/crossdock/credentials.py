@@ -3,6 +3,7 @@
 import os
 import re
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -145,6 +146,16 @@ def entries_from(given: Any, adaptors: Iterable[str], *, what: str) -> dict[str,
             fix="Write one mapping per credential name, each with the key 'adaptor'.",
         )
     return {used[0]: {**given, "adaptor": used[0]}}
+
+
+def learn(given: Any, *, plugins: "Plugins", redactor: Redactor) -> None:
+    """Tell a redactor the secrets in credentials of either form, before anything is known of the job.
+
+    What can't be resolved yet is left out: the run resolves all of it again, and complains.
+    """
+    for field, value in _secret_fields(given) if isinstance(given, Mapping) else ():
+        with suppress(CredentialError):
+            redactor.add(_resolved(field, value, plugins), what=field)
 
 
 def _entry(name: str, entry: Any, what: str) -> dict[str, Any]:

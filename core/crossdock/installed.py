@@ -1,9 +1,12 @@
 """Which plugins are installed: their entry points, found without importing any of them."""
 
+import logging
 import os
 import sys
 from collections.abc import Iterator
 from typing import NamedTuple
+
+_logger = logging.getLogger("crossdock")
 
 
 class Installed(NamedTuple):
@@ -29,7 +32,7 @@ def installed(group: str) -> list[Installed]:
     for metadata in _mentioning(group):
         entries = _entries(metadata, group)
         if entries:
-            found.setdefault(entries[0].distribution, entries)
+            found.setdefault(entries[0].distribution.lower().replace("_", "-").replace(".", "-"), entries)
     return sorted(entry for entries in found.values() for entry in entries)
 
 
@@ -61,7 +64,13 @@ def _entries(metadata: str, group: str) -> list[Installed]:
     from importlib.metadata import PathDistribution
     from pathlib import Path
 
-    distribution = PathDistribution(Path(metadata))
-    place = str(Path(metadata).parent)
-    points = distribution.entry_points.select(group=group)
-    return [Installed(point.name, point.value, distribution.name, distribution.version, place) for point in points]
+    distribution, folder = PathDistribution(Path(metadata)), Path(metadata)
+    try:
+        points = distribution.entry_points.select(group=group)
+    except (TypeError, ValueError):
+        _logger.warning("the file %s is broken; reinstall that distribution", folder / "entry_points.txt")
+        return []
+    about = distribution.metadata
+    name = about["Name"] if about and "Name" in about else folder.stem
+    version = about["Version"] if about and "Version" in about else "of no known version"
+    return [Installed(point.name, point.value, name, version, str(folder.parent)) for point in points]

@@ -87,6 +87,8 @@ def load_job(path: str | os.PathLike[str]) -> Job:
     file = Path(path)
     module = _import(file, _read(file))
     job = getattr(module, "job", None)
+    if isinstance(job, Job) and not job.operations:
+        raise JobLoadError(f"the job in {short(str(file))} has no operations", fix="List them: job = Job(…).")
     if isinstance(job, Job):
         return job
     raise JobLoadError(f"{_no_job(module, job)} in {short(str(file))}", fix="End the file with: job = Job(…).")

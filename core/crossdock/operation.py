@@ -47,7 +47,8 @@ class Operation:
 
     def __call__(self, state: Mapping[str, Any]) -> State:
         """Run it on a state and give the new one; inside a run as a unit of its own."""
-        return self._as_unit(self.perform, state if type(state) is State else State(state))
+        given = state if type(state) is State else State(state)
+        return self.perform(given) if open_unit.get() is None else self._as_unit(self.perform, given)
 
     def perform(self, state: State) -> State:
         """Run it on a state as part of the unit that is open."""

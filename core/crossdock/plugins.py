@@ -11,6 +11,7 @@ import re
 from collections.abc import Generator, Iterator
 from difflib import get_close_matches
 from importlib import import_module
+from inspect import isgeneratorfunction
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
@@ -91,8 +92,10 @@ class Plugins:
 
     def load(self) -> None:
         """Register every installed plugin of the group ``crossdock.plugins``."""
-        for found in installed(PLUGINS):
+        known = installed(PLUGINS)
+        for found in known:
             try:
+                _refuse_twice(found.name, known, "a plugin")
                 module = _imported(found)
                 _check_api(found, getattr(module, "crossdock_api", None))
                 self.register(found.name, module)
@@ -107,8 +110,10 @@ class Plugins:
             PluginError: It implements a hook that does not exist, with other arguments than the
                 hook has, or a hook that only other plugins may implement.
         """
-        if self._manager.has_plugin(name):
+        if self._manager.is_registered(plugin):
             return
+        if self._manager.has_plugin(name):
+            raise PluginError(f"there are two plugins {name!r}", fix="Uninstall one of them.")
         try:
             self._manager.register(plugin, name)
             self._check_names(name, plugin)
@@ -131,6 +136,7 @@ class Plugins:
                 raise PluginError(
                     f"the plugin {name!r} implements the hook {caller.name!r}, which does not exist", fix=fix
                 )
+            _check_kind(name, caller.name, [impl for impl in caller.get_hookimpls() if impl.plugin is plugin])
         if hasattr(plugin, "adaptor") and hasattr(plugin, "crossdock_commands"):
             raise PluginError(
                 f"the adaptor {name!r} implements crossdock_commands",
@@ -201,6 +207,19 @@ class Plugins:
             _guarded(impl, impl.function, *_picked(impl, **arguments))
 
 
+def _check_kind(name: str, hook: str, implementations: list[Any]) -> None:
+    """Refuse a generator where a plain function is called, and the other way round."""
+    wraps = hook == "crossdock_operation"
+    if hook == "crossdock_resolve_secret" or all(
+        isgeneratorfunction(impl.function) == wraps for impl in implementations
+    ):
+        return
+    raise PluginError(
+        f"the plugin {name!r} implements {hook} as {'a plain function' if wraps else 'a generator'}",
+        fix="Write it as a generator that yields once." if wraps else "Write it as a plain function, without yield.",
+    )
+
+
 def _picked(impl: Any, **arguments: Any) -> list[Any]:
     return [arguments[name] for name in impl.argnames]
 
@@ -211,16 +230,17 @@ def _guarded(impl: Any, call: Any, *arguments: Any) -> None:
     except StopIteration:  # a wrapper that yielded once, as it should
         return
     except BaseException as error:
-        if error not in arguments and not isinstance(error, Exception):
+        if any(error is argument for argument in arguments):  # what a wrapper was told of, and let through
+            return
+        if not isinstance(error, Exception | SystemExit):
             raise
-        if error not in arguments:
-            _logger.error(
-                "the plugin %s failed in %s: %s: %s",
-                impl.plugin_name,
-                impl.function.__name__,
-                type(error).__name__,
-                message_of(error),
-            )
+        _logger.error(
+            "the plugin %s failed in %s: %s: %s",
+            impl.plugin_name,
+            impl.function.__name__,
+            type(error).__name__,
+            message_of(error),
+        )
 
 
 def load_adaptor(name: str) -> ModuleType:
@@ -243,17 +263,22 @@ def find_adaptor(name: str, known: list[Installed]) -> Installed:
         raise PluginError(
             _unknown(name, [entry.name for entry in known]), fix=_how_to_get(name, [entry.name for entry in known])
         )
-    if len(found) > 1:
-        raise PluginError(
-            f"{len(found)} distributions have an adaptor {name!r}: {'; '.join(map(str, found))}",
-            fix="Uninstall all but one of them.",
-        )
+    _refuse_twice(name, known, "an adaptor")
     owner = RESERVED.get(name)
     if owner is not None and _normal(found[0].distribution) != owner:
         raise PluginError(
             f"{found[0]} uses the name {name!r}, which belongs to {owner}", fix=f"Uninstall it, and install {owner}."
         )
     return found[0]
+
+
+def _refuse_twice(name: str, known: list[Installed], what: str) -> None:
+    found = [entry for entry in known if entry.name == name]
+    if len(found) > 1:
+        raise PluginError(
+            f"{len(found)} distributions have {what} {name!r}: {'; '.join(map(str, found))}",
+            fix="Uninstall all but one of them.",
+        )
 
 
 def _normal(distribution: str) -> str:
@@ -273,9 +298,7 @@ def _how_to_get(name: str, names: list[str]) -> str:
 def _imported(found: Installed) -> ModuleType:
     try:
         return import_module(found.module)
-    except KeyboardInterrupt:
-        raise
-    except BaseException as error:
+    except (Exception, SystemExit) as error:
         reason = f"{type(error).__name__}: {message_of(error)}"
         raise PluginError(
             f"{found.name!r} of {found} does not load: {reason}", fix=f"Repair or reinstall {found.distribution}."

@@ -25,16 +25,17 @@ def url_of(base_url: str | None, path: str, params: Mapping[str, Any] | None = N
         >>> url_of("https://kobo.example.org/api", "/people/{id}", {"id": "a/b"})
         'https://kobo.example.org/api/people/a%2Fb'
     """
-    filled = _PLACE.sub(lambda match: _segment(match[1], params or {}), path) if params is not None else path
-    if urlsplit(filled).scheme or filled.startswith(("//", "\\")):
-        return _absolute(base_url, filled)
-    if base_url is None:
+    if urlsplit(path).scheme or path.startswith(("//", "\\")):
+        _check_origin(base_url, path)
+    elif base_url is None:
         raise UrlError(
             f"the path {path!r:.200} needs a base_url, and the credential has none",
             fix="Add base_url to the credential, or give a whole URL.",
         )
-    _check_segments(filled)
-    return f"{base_url}/{filled.lstrip('/')}" if filled else base_url
+    else:
+        path = f"{base_url}/{path.lstrip('/')}" if path else base_url
+    _check_segments(path)  # before the values come in: those are quoted, each into one segment
+    return _PLACE.sub(lambda match: _segment(match[1], params or {}), path) if params is not None else path
 
 
 def next_url(current: str, link: str) -> str:
@@ -66,7 +67,7 @@ def shown(url: str) -> str:
     return f"{parts.scheme}://{parts.hostname}{port}{parts.path}"
 
 
-def _absolute(base_url: str | None, url: str) -> str:
+def _check_origin(base_url: str | None, url: str) -> None:
     parts = urlsplit(url)
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise UrlError(f"{url!r:.200} is no http or https URL")
@@ -75,8 +76,6 @@ def _absolute(base_url: str | None, url: str) -> str:
             f"{origin(url)} is another origin than that of base_url, {origin(base_url)}",
             fix="Give the operation the credential of that system.",
         )
-    _check_segments(parts.path)
-    return url
 
 
 def _segment(name: str, params: Mapping[str, Any]) -> str:

@@ -63,7 +63,7 @@ def sql(
 
     Example:
         >>> sql("delete from visits where clinic = %(clinic)s", {"clinic": "K-7"})
-        postgresql.sql(<str 47>, <dict 1>)
+        postgresql.sql(<str 44>, <dict 1>)
     """
     return state.result(adaptor.connection.run(statement, parameters))
 
@@ -198,12 +198,13 @@ def _write(
     null: Sequence[Any] | None = None,
     credential: str | None = None,
 ) -> Any:
+    database = adaptor.connection
     if isinstance(records, Mapping | str) or not isinstance(records, Iterable):
         raise RecordError(
             f"the records are of type {type(records).__name__}", fix="Give a list of dicts: column → value."
         )
     columns = [returning] if isinstance(returning, str) else list(returning or ())
-    written = adaptor.connection.write(
+    written = database.write(
         table, records, key=key, update=update, returning=columns, missing=missing or "error", null=null or ()
     )
     return [row[returning] for row in written] if isinstance(returning, str) and isinstance(written, list) else written

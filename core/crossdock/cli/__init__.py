@@ -5,8 +5,8 @@ from typing import Any
 
 import click
 
-from crossdock.cli.ending import exit_code, show_error
-from crossdock.errors import CrossdockError
+from crossdock.cli.ending import EXIT_CODES, exit_code, show_error
+from crossdock.errors import CrossdockError, PluginError
 
 
 class Commands(click.Group):
@@ -29,6 +29,17 @@ class Commands(click.Group):
         except CrossdockError as error:
             show_error(error)
             ctx.exit(exit_code(error))
+        except KeyboardInterrupt:
+            ctx.exit(EXIT_CODES["interrupted"])
+
+    def add_command(self, cmd: click.Command, name: str | None = None) -> None:
+        """Add a command; one that is there stays, also if a plugin has another one of that name."""
+        name = name or cmd.name or ""
+        if self.commands.get(name, cmd) is not cmd:
+            raise PluginError(
+                f"there is a command {name!r} already", fix="Give the command of the plugin another name."
+            )
+        super().add_command(cmd, name)
 
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})

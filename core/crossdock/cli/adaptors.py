@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from crossdock.cli.ending import table
+from crossdock.cli.ending import table, write_result
 from crossdock.declaration import Declaration
 from crossdock.errors import InputError
 from crossdock.installed import Installed, installed
@@ -25,21 +25,19 @@ def adaptors() -> None:
 def list_(*, as_json: bool) -> None:
     """List the installed adaptors, and say whether each one loads."""
     statuses = _probe(installed(ADAPTORS))
-    if as_json:
-        click.echo(json.dumps(statuses, indent=2))
-    elif not statuses:
-        click.echo("No adaptor is installed. Install one: pip install crossdock-http")
-    else:
-        rows = [["NAME", "DISTRIBUTION", "VERSION", "STATUS"]]
-        click.echo(
-            table(
-                rows
-                + [[status["name"], status["distribution"], status["version"], status["status"]] for status in statuses]
-            )
-        )
-        for status in statuses:
-            if status["problem"]:
-                click.echo(f"\n{status['name']}: {status['problem']['message']}\n  fix: {status['problem']['fix']}")
+    write_result((json.dumps(statuses, indent=2) if as_json else _list(statuses)) + "\n", None)
+
+
+def _list(statuses: list[dict[str, Any]]) -> str:
+    if not statuses:
+        return "No adaptor is installed. Install one: pip install crossdock-http"
+    rows = [[status["name"], status["distribution"], status["version"], status["status"]] for status in statuses]
+    problems = [
+        f"\n{status['name']}: {status['problem']['message']}\n  fix: {status['problem']['fix']}"
+        for status in statuses
+        if status["problem"]
+    ]
+    return "\n".join([table([["NAME", "DISTRIBUTION", "VERSION", "STATUS"], *rows]), *problems])
 
 
 @adaptors.command()
@@ -55,14 +53,14 @@ def show(name: str, operation: str | None, *, as_json: bool) -> None:
         raise InputError(f"the adaptor {name!r} has no operation {operation!r}", fix=hint)
     if operation is not None:
         described = _described(adaptor.operations[operation])
-        click.echo(json.dumps(described, indent=2) if as_json else _page(described))
+        write_result((json.dumps(described, indent=2) if as_json else _page(described)) + "\n", None)
         return
     overview = {
         "name": name,
         "operations": [_described(declaration) for _, declaration in sorted(adaptor.operations.items())],
         "credential": _fields(adaptor.configuration),
     }
-    click.echo(json.dumps(overview, indent=2) if as_json else _overview(overview))
+    write_result((json.dumps(overview, indent=2) if as_json else _overview(overview)) + "\n", None)
 
 
 def _probe(known: list[Installed]) -> list[dict[str, Any]]:
@@ -94,7 +92,9 @@ def _probe_one(name: str, known: list[Installed]) -> dict[str, Any]:
 
 
 def _child(code: str) -> list[dict[str, Any]] | None:
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=False, text=True)
+    done = subprocess.run(
+        [sys.executable, "-P", "-c", code], stdin=subprocess.DEVNULL, capture_output=True, check=False, text=True
+    )
     lines = done.stdout.splitlines()
     if done.returncode != 0 or not lines:
         return None

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 import click
 
 from crossdock.cli.ending import EXIT_CODES, check_output, exit_code, say, write_result
+from crossdock.credentials import entries_from, learn
 from crossdock.errors import (
     CredentialError,
     CrossdockError,
@@ -83,7 +84,7 @@ def run(
     code says how it ended: 0 success, 1 failed, 2 wrong usage or input, 3 refused before it ran,
     4 crashed, 5 killed, 6 partial, 7 unknown, 130 interrupted, 143 cancelled.
     """
-    message = Message.from_file(state_file) if state_file else Message(State())
+    message = Message.from_file(state_file) if state_file is not None else Message(State())
     check_output(output)
     order = Order(job, message, credentials, now, verbose)
     report = _supervise(order, timeout)
@@ -111,9 +112,7 @@ def _supervise(order: Order, timeout: float | None) -> dict[str, Any]:
             on_output=lambda text: say(redact(text), end=""),
         )
         ended = child.follow(timeout=timeout)
-    if ended.timed_out or not reports:
-        reports.append(redact.in_value(_without_report(order, ended, timeout))[0])
-    report = reports[-1]
+    report = _without_report(order, ended, timeout, redact) if ended.timed_out or not reports else reports[-1]
     say(redact(_summary(order, report, time.perf_counter() - started)))
     return report
 
@@ -172,11 +171,17 @@ def _prepared(order: Order, redactor: Redactor, send: Send) -> Run:
 
     plugins = Plugins()
     plugins.load()
-    plugins.register("progress", _Progress(send))
+    plugins.register("crossdock", _Progress(send))
+    given = _given(order)
+    for fields, _ in given:
+        learn(fields, plugins=plugins, redactor=redactor)  # the job's file may print them while it is imported
     job = load_job(order.job)
     for name, module in adaptors.opened.items():
-        plugins.register(name, module)
-    entries = _credentials(order, job, set(adaptors.opened))
+        plugins.register(f"adaptor {name}", module)
+    used = set(adaptors.opened) | {part.declaration.adaptor.name for part in all_parts(job) if part.declaration.adaptor}
+    entries: dict[str, dict[str, Any]] = {}
+    for fields, what in given:
+        entries |= entries_from(fields, used, what=what)
     return Run(
         Workflow.of(job, order.step),
         order.message.state,
@@ -199,19 +204,17 @@ class _Progress:
         return (yield)
 
 
-def _credentials(order: Order, job: Job, opened: set[str]) -> dict[str, dict[str, Any]]:
-    from crossdock.credentials import entries_from
-
-    adaptors = opened | {part.declaration.adaptor.name for part in all_parts(job) if part.declaration.adaptor}
-    entries: dict[str, dict[str, Any]] = {}
+def _given(order: Order) -> list[tuple[Any, str]]:
+    """Give the credentials as they were given, and where: those of the file count more."""
+    given: list[tuple[Any, str]] = []
     if order.message.configuration is not None:
-        entries |= entries_from(order.message.configuration, adaptors, what="'configuration' of the input")
+        given.append((order.message.configuration, "'configuration' of the input"))
     if order.credentials is not None:
         from crossdock.cli.yaml import read_yaml
 
         what = f"the credentials file {order.credentials!r}"
-        entries |= entries_from(read_yaml(order.credentials, what=what, error=CredentialError), adaptors, what=what)
-    return entries
+        given.append((read_yaml(order.credentials, what=what, error=CredentialError), what))
+    return given
 
 
 def _log_to_stderr(*, verbose: bool) -> None:
@@ -226,7 +229,7 @@ def _trace(error: BaseException) -> str:
     return "".join(traceback.format_exception(error))
 
 
-def _without_report(order: Order, ended: Ended, timeout: float | None) -> dict[str, Any]:
+def _without_report(order: Order, ended: Ended, timeout: float | None, redact: Redactor) -> dict[str, Any]:
     """Account for a child that ended without a report: what came in is all that is left."""
     error: CrossdockError
     outcome: Outcome
@@ -237,7 +240,8 @@ def _without_report(order: Order, ended: Ended, timeout: float | None) -> dict[s
     else:
         outcome, error = "crashed", ExitedError(f"the job's process ended with {ended.how} without a result")
     state = Run(Workflow.of(Job(), order.step), order.message.state).state
-    return {"outcome": outcome, "state": {**state, "errors": {order.step: error_record(error)}}, "timings": []}
+    left, _ = redact.in_value({**state, "errors": {order.step: error_record(error)}})
+    return {"outcome": outcome, "state": left, "timings": []}
 
 
 def _by_signal(number: int) -> Outcome:
@@ -256,7 +260,9 @@ def _summary(order: Order, report: dict[str, Any], seconds: float) -> str:
         lines.append(
             f"  {number:>2}  {mark:>8}  {timing['name']:<{width}}  {timing['line']}  {timing['text'][:60]}".rstrip()
         )
-    error = report.get("error") or (report.get("state") or {}).get("errors", {}).get(order.step)
+    error = report.get("error")
+    if error is None and report["outcome"] not in ("success", "partial"):
+        error = report["state"]["errors"][order.step]
     if error:
         lines += _error_lines(error)
     if report.get("trace"):
