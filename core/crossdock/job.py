@@ -1,10 +1,8 @@
 """Job: an ordered, immutable sequence of operations; itself an operation."""
 
-import importlib.util
 import os
 import sys
 from collections.abc import Iterator
-from difflib import get_close_matches
 from pathlib import Path
 from sys import _getframe
 from types import ModuleType
@@ -122,12 +120,16 @@ def _read(file: Path) -> str:
 
 
 def _nearest(file: Path) -> str:
+    from difflib import get_close_matches
+
     names = [entry.name for entry in file.parent.glob("*.py")] if file.parent.is_dir() else []
     close = get_close_matches(file.name, names, 1)
     return f"Did you mean {file.parent / close[0]}?" if close else "Name a .py file that has a job."
 
 
 def _import(file: Path, source: str) -> ModuleType:
+    import importlib.util
+
     spec = importlib.util.spec_from_file_location(f"crossdock_job_{file.stem}", file.resolve())
     if spec is None or "\0" in source:
         raise JobLoadError(f"{short(str(file))} is not a Python file", fix="Name a .py file that has a job.")

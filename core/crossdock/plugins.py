@@ -9,7 +9,6 @@ that a broken plugin is a status and never takes its host down.
 import logging
 import re
 from collections.abc import Generator, Iterator
-from difflib import get_close_matches
 from importlib import import_module
 from inspect import isgeneratorfunction
 from types import ModuleType
@@ -131,7 +130,7 @@ class Plugins:
         known = [hook for hook in dir(HookSpecifications) if hook.startswith("crossdock_")]
         for caller in self._manager.get_hookcallers(plugin) or []:
             if caller.name not in known:
-                close = get_close_matches(caller.name, known, 1)
+                close = _close(caller.name, known)
                 fix = f"Did you mean {close[0]}?" if close else f"The hooks are: {', '.join(known)}."
                 raise PluginError(
                     f"the plugin {name!r} implements the hook {caller.name!r}, which does not exist", fix=fix
@@ -289,8 +288,14 @@ def _unknown(name: str, names: list[str]) -> str:
     return f"no adaptor {name!r} is installed; there are: {', '.join(sorted(set(names))) or 'none'}"
 
 
+def _close(name: str, names: list[str]) -> list[str]:
+    from difflib import get_close_matches  # imported late: only errors need it
+
+    return get_close_matches(name, names, 1)
+
+
 def _how_to_get(name: str, names: list[str]) -> str:
-    close = get_close_matches(name, names, 1)
+    close = _close(name, names)
     install = f"pip install crossdock-{name.replace('_', '-')}"
     return f"Did you mean {close[0]}? Else: {install}" if close else f"Install it: {install}"
 

@@ -2,10 +2,8 @@
 
 import json
 import re
-from base64 import b64encode
 from collections.abc import Callable, Iterator
 from typing import Any
-from urllib.parse import quote, quote_plus
 
 from crossdock.errors import CredentialError
 from crossdock.state import texts
@@ -89,6 +87,8 @@ class Redactor:
 
 
 def _forms(secret: str) -> Iterator[str]:
+    from urllib.parse import quote, quote_plus  # imported late: a job without secrets needs none of it
+
     raw = secret.encode("utf-8", "surrogatepass")
     yield secret
     yield from (quote(raw, safe=""), quote(raw), quote_plus(raw))
@@ -101,6 +101,8 @@ def _forms(secret: str) -> Iterator[str]:
 
 def _base64_forms(raw: bytes) -> Iterator[str]:
     """Give what base64 makes of a secret, alone or anywhere within longer data."""
+    from base64 import b64encode
+
     yield b64encode(raw).decode().rstrip("=")
     if len(raw) < 2 * SHORTEST:
         return

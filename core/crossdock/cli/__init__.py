@@ -1,6 +1,5 @@
 """The ``crossdock`` command: one file a command group; the only part that prints."""
 
-from difflib import get_close_matches
 from typing import Any
 
 import click
@@ -17,6 +16,8 @@ class Commands(click.Group):
         name = args[0]
         known = self.list_commands(ctx)
         if name not in known and not name.startswith("-"):
+            from difflib import get_close_matches
+
             close = get_close_matches(name, known, 1)
             hint = f"Did you mean {close[0]!r}?" if close else f"The commands are: {', '.join(known)}."
             raise click.UsageError(f"There is no command {name!r}. {hint}", ctx)

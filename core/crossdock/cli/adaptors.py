@@ -1,9 +1,7 @@
 """``crossdock adaptors``: what is installed, and how to use it."""
 
 import json
-import subprocess
 import sys
-from difflib import get_close_matches
 from typing import Any
 
 import click
@@ -48,6 +46,8 @@ def show(name: str, operation: str | None, *, as_json: bool) -> None:
     """Show an adaptor's operations and credential fields, or one operation in full."""
     adaptor = load_adaptor(name).adaptor
     if operation is not None and operation not in adaptor.operations:
+        from difflib import get_close_matches
+
         close = get_close_matches(operation, adaptor.operations, 1)
         hint = f"Did you mean {close[0]!r}?" if close else f"It has: {', '.join(sorted(adaptor.operations))}."
         raise InputError(f"the adaptor {name!r} has no operation {operation!r}", fix=hint)
@@ -92,6 +92,8 @@ def _probe_one(name: str, known: list[Installed]) -> dict[str, Any]:
 
 
 def _child(code: str) -> list[dict[str, Any]] | None:
+    import subprocess  # imported late: --help needs none of it
+
     done = subprocess.run(
         [sys.executable, "-P", "-c", code], stdin=subprocess.DEVNULL, capture_output=True, check=False, text=True
     )

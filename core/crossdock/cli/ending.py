@@ -3,7 +3,6 @@
 import os
 import stat
 import sys
-import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -38,8 +37,8 @@ def say(text: str, *, end: str = "\n") -> None:
     """Print something for people; what can't be printed is not worth failing for."""
     try:
         click.echo(text + end, err=True, nl=False)
-    except OSError:  # standard error is closed
-        return
+    except OSError:
+        _forget(sys.stderr, 2)
 
 
 def check_output(path: str | None) -> None:
@@ -54,7 +53,7 @@ def check_output(path: str | None) -> None:
         problem = "is a folder"
     elif not target.parent.is_dir():
         problem = "lies in a folder that does not exist"
-    elif not os.access(target.parent, os.W_OK) and not target.exists():
+    elif not os.access(target.parent, os.W_OK) and (target.is_file() or not target.exists()):
         problem = "lies in a folder that can't be written to"
     if problem:
         error = OutputError(f"the output file {path!r} {problem}; nothing ran", fix="Name another file: --output FILE.")
@@ -76,9 +75,9 @@ def write_result(text: str, path: str | None) -> None:
         else:
             _replace(Path(path), text)
     except BrokenPipeError:
-        _forget_stdout()
+        _forget(sys.stdout, 1)
     except (OSError, ValueError, AttributeError) as error:
-        _forget_stdout()
+        _forget(sys.stdout, 1)
         reason = error.strerror if isinstance(error, OSError) else "it is closed"
         raise OutputError(f"the result can't be written to {path or 'standard output'}: {reason}") from error
 
@@ -88,14 +87,16 @@ def _to_stdout(text: str) -> None:
     sys.stdout.buffer.flush()
 
 
-def _forget_stdout() -> None:
+def _forget(stream: object, descriptor: int) -> None:
     """Keep Python from flushing to a reader that is gone, and complaining about it at the end."""
-    if sys.stdout is not None:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+    if stream is not None:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), descriptor)
 
 
 def _replace(target: Path, text: str) -> None:
     """Write a file that only its owner can read, and put it in place whole."""
+    import tempfile  # imported late: --help needs none of it
+
     descriptor, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
     try:
         with os.fdopen(descriptor, "w", encoding="utf-8") as file:

@@ -4,7 +4,6 @@ import logging
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
 from contextvars import copy_context
 from typing import Any, Literal, NamedTuple, NoReturn
 
@@ -202,6 +201,8 @@ class _Loop:
 
     def _concurrently(self, items: Iterable[Any]) -> Iterator[_Done]:
         """Keep at most twice as many items drawn as may be in work."""
+        from concurrent.futures import Future, ThreadPoolExecutor  # imported late: few loops are concurrent
+
         pending: deque[Future[_Done]] = deque()
         with ThreadPoolExecutor(self.concurrency, thread_name_prefix="each") as pool:
             try:

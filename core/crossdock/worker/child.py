@@ -200,6 +200,8 @@ def _be_child(work: Callable[[Send], None], report: int, output: int, lifeline: 
         signal.signal(signal.SIGTERM, _cancel)
         work(lambda message: _write_line(report, message))
         code = 0
+    except (KeyboardInterrupt, Cancelled):  # the parent passed the signal on, and says so
+        pass
     except BaseException:  # noqa: BLE001 - nothing may leave the child but its exit code
         traceback.print_exc()
     finally:

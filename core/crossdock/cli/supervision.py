@@ -1,0 +1,250 @@
+"""One job on one input, in a child process that is watched, reported and accounted for."""
+
+import json
+import logging
+import sys
+import time
+import traceback
+from contextlib import AbstractContextManager, nullcontext
+from datetime import datetime
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from crossdock.cli.ending import EXIT_CODES, check_output, exit_code, say, write_result
+from crossdock.credentials import entries_from, learn
+from crossdock.errors import (
+    CredentialError,
+    CrossdockError,
+    ExitedError,
+    InputError,
+    Outcome,
+    TimeLimitError,
+    error_record,
+)
+from crossdock.job import Job, all_parts, load_job
+from crossdock.message import Message
+from crossdock.plugins import Plugins, hookimpl
+from crossdock.redaction import Redactor
+from crossdock.run import Run
+from crossdock.state import State, encode
+from crossdock.worker.child import Child, Ended, Send
+from crossdock.workflow import Workflow
+
+
+class Order(NamedTuple):
+    """What ``crossdock run`` was asked to do."""
+
+    job: str
+    state: str | None
+    credentials: str | None
+    now: datetime
+    verbose: bool
+
+    @property
+    def step(self) -> str:
+        """The name of the job's one step."""
+        return Path(self.job).stem
+
+
+def supervise(order: Order, output: str | None, timeout: float | None) -> int:
+    """Run a job, write its final state, and give the exit code.
+
+    Args:
+        order: What to run.
+        output: The file for the final state; standard output by default.
+        timeout: Seconds after which the run is killed.
+    """
+    message = Message.from_file(order.state) if order.state is not None else Message(State())
+    check_output(output)
+    report = _report(order, message, timeout)
+    if report["outcome"] != "refused":
+        write_result(json.dumps(report["state"], indent=2, ensure_ascii=False) + "\n", output)
+    code: int = report.get("exit", EXIT_CODES[report["outcome"]])
+    return code
+
+
+def _report(order: Order, message: Message, timeout: float | None) -> dict[str, Any]:
+    """Run the job in a child, show what it does, and give its report or one on its end."""
+    redact, reports, started = Redactor(), list[dict[str, Any]](), time.perf_counter()
+    with _progress() as status:
+
+        def on_message(sent: dict[str, Any]) -> None:
+            if "secret" in sent:
+                redact.add(sent["secret"], what="a credential")
+            elif "operation" in sent:
+                status.update(f"{sent['operation']} …") if status is not None else None
+            else:
+                reports.append(sent)
+
+        child = Child(
+            lambda send: _work(order, message, send),
+            on_message=on_message,
+            on_output=lambda text: say(redact(text), end=""),
+        )
+        ended = child.follow(timeout=timeout)
+    report = _without_report(order, message, ended, timeout, redact) if ended.timed_out or not reports else reports[-1]
+    say(redact(_summary(order, report, time.perf_counter() - started)))
+    return report
+
+
+def _progress() -> AbstractContextManager[Any]:
+    """Show on a terminal, and only there, what the run is doing."""
+    if sys.stderr is None or not sys.stderr.isatty():
+        return nullcontext()
+    from rich.console import Console
+
+    return Console(stderr=True).status("starting …")
+
+
+def _work(order: Order, message: Message, send: Send) -> None:
+    """Do all of it in the child: load, check, run, report."""
+    _log_to_stderr(verbose=order.verbose)
+    redactor = Redactor()
+    redactor.tell = lambda secret: send({"secret": secret})
+    try:
+        run = _prepared(order, message, redactor, send)
+        run.execute()
+    except CrossdockError as error:
+        code = (
+            2
+            if isinstance(error, InputError)
+            else exit_code(error)
+            if error.outcome == "refused"
+            else EXIT_CODES["refused"]
+        )
+        send(
+            {
+                "outcome": "refused",
+                "exit": code,
+                "error": error_record(error),
+                "trace": _trace(error) if order.verbose else None,
+            }
+        )
+        return
+    if order.verbose and run.error is not None:
+        sys.stderr.write(_trace(run.error))
+    timings = [
+        {
+            "name": t.operation.name,
+            "line": str(t.operation.site),
+            "text": t.operation.site.text,
+            "seconds": t.seconds,
+            "failed": t.failed,
+        }
+        for t in run.timings
+    ]
+    send({"outcome": run.outcome, "state": json.loads(encode(run.state)), "timings": timings, "stopped": run.stopped})
+
+
+def _prepared(order: Order, message: Message, redactor: Redactor, send: Send) -> Run:
+    from crossdock import adaptors
+
+    plugins = Plugins()
+    plugins.load()
+    plugins.register("crossdock", _Progress(send))
+    given = _given(order, message)
+    for fields, _ in given:
+        learn(fields, plugins=plugins, redactor=redactor)  # the job's file may print them while it is imported
+    job = load_job(order.job)
+    for name, module in adaptors.opened.items():
+        plugins.register(f"adaptor {name}", module)
+    used = set(adaptors.opened) | {part.declaration.adaptor.name for part in all_parts(job) if part.declaration.adaptor}
+    entries: dict[str, dict[str, Any]] = {}
+    for fields, what in given:
+        entries |= entries_from(fields, used, what=what)
+    return Run(
+        Workflow.of(job, order.step),
+        message.state,
+        credentials=entries,
+        plugins=plugins,
+        redactor=redactor,
+        now=order.now,
+    )
+
+
+class _Progress:
+    """A plugin that tells the parent which operation runs."""
+
+    def __init__(self, send: Send) -> None:
+        self._send = send
+
+    @hookimpl(wrapper=True)
+    def crossdock_operation(self, operation: Any) -> Any:
+        self._send({"operation": operation.name})
+        return (yield)
+
+
+def _given(order: Order, message: Message) -> list[tuple[Any, str]]:
+    """Give the credentials as they were given, and where: those of the file count more."""
+    given: list[tuple[Any, str]] = []
+    if message.configuration is not None:
+        given.append((message.configuration, "'configuration' of the input"))
+    if order.credentials is not None:
+        from crossdock.cli.yaml import read_yaml
+
+        what = f"the credentials file {order.credentials!r}"
+        given.append((read_yaml(order.credentials, what=what, error=CredentialError), what))
+    return given
+
+
+def _log_to_stderr(*, verbose: bool) -> None:
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(logging.Formatter("%(levelname)s %(name)s: %(message)s" if verbose else "%(message)s"))
+    logging.basicConfig(handlers=[handler], level=logging.DEBUG if verbose else logging.WARNING, force=True)
+    logging.getLogger("crossdock").setLevel(logging.DEBUG if verbose else logging.INFO)
+    logging.captureWarnings(capture=True)
+
+
+def _trace(error: BaseException) -> str:
+    return "".join(traceback.format_exception(error))
+
+
+def _without_report(
+    order: Order, message: Message, ended: Ended, timeout: float | None, redact: Redactor
+) -> dict[str, Any]:
+    """Account for a child that ended without a report: what came in is all that is left."""
+    error: CrossdockError
+    outcome: Outcome
+    if ended.timed_out:
+        outcome, error = "killed", TimeLimitError(f"the run took longer than {timeout:g} s and was killed")
+    elif ended.signal is not None:
+        outcome, error = _by_signal(ended.signal), ExitedError(f"the run was told to end and ended with {ended.how}")
+    else:
+        outcome, error = "crashed", ExitedError(f"the job's process ended with {ended.how} without a result")
+    state = Run(Workflow.of(Job(), order.step), message.state).state
+    left, _ = redact.in_value({**state, "errors": {order.step: error_record(error)}})
+    return {"outcome": outcome, "state": left, "timings": []}
+
+
+def _by_signal(number: int) -> Outcome:
+    import signal
+
+    return "interrupted" if number == signal.SIGINT else "cancelled"
+
+
+def _summary(order: Order, report: dict[str, Any], seconds: float) -> str:
+    lines = [f"{order.step}: {report['outcome']} in {seconds:.2f} s"]
+    if report.get("stopped"):
+        lines[0] += f" (stopped: {report['stopped']})"
+    width = max((len(timing["name"]) for timing in report.get("timings", [])), default=0)
+    for number, timing in enumerate(report.get("timings", []), 1):
+        mark = "failed" if timing["failed"] else f"{timing['seconds']:.3f} s"
+        lines.append(
+            f"  {number:>2}  {mark:>8}  {timing['name']:<{width}}  {timing['line']}  {timing['text'][:60]}".rstrip()
+        )
+    error = report.get("error")
+    if error is None and report["outcome"] not in ("success", "partial"):
+        error = report["state"]["errors"][order.step]
+    if error:
+        lines += _error_lines(error)
+    if report.get("trace"):
+        lines.append(report["trace"])
+    failed = (report.get("state") or {}).get("failed") or []
+    if failed:
+        lines.append(f"  {len(failed)} items failed; they are in the state under 'failed'")
+    return "\n".join(lines)
+
+
+def _error_lines(error: dict[str, Any]) -> list[str]:
+    where = f" in {error['operation']} ({error['line']})" if "operation" in error else ""
+    return [f"  {error['type']} [{error['code']}]{where}: {error['message']}", f"  fix: {error['fix']}"]
