@@ -4,7 +4,6 @@ import os
 import re
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from crossdock.errors import CredentialError
@@ -198,7 +197,8 @@ def resolve_reference(reference: str) -> str | None:
         return os.environ[rest]
     if scheme == "file":
         try:
-            return Path(rest).read_text(encoding="utf-8").rstrip("\r\n")
+            with open(rest, encoding="utf-8") as file:
+                return file.read().rstrip("\r\n")
         except (OSError, UnicodeDecodeError) as error:
             reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
             raise CredentialError(

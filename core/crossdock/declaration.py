@@ -49,7 +49,7 @@ class Declaration:
         self.parameters = _own_parameters(function, 3 if keeps else 1, hints)
         self._kinds = [_kind_of(hints.get(parameter.name, parameter.annotation)) for parameter in self.parameters]
         self.signature = inspect.Signature(_with_credential(self.parameters) if adaptor else self.parameters)
-        self.call = _make_caller(self)
+        self.call: Caller = self._first_call
 
     @property
     def full_name(self) -> str:
@@ -72,6 +72,11 @@ class Declaration:
         build.__signature__ = self.signature
         build.declaration = self
         return cast("Callable[..., T]", build)
+
+    def _first_call(self, state: State, arguments: tuple[Any, ...], operation: Any, keep: bool) -> Any:
+        """Make the caller when it is first needed: most operations that are imported never run."""
+        self.call = _make_caller(self)
+        return self.call(state, arguments, operation, keep)
 
     def resolve(self, arguments: tuple[Any, ...], state: State) -> tuple[Any, ...]:
         """Give the arguments with everything lazy resolved; the same tuple if nothing was."""

@@ -260,13 +260,14 @@ def message_of(error: BaseException) -> str:
         return f"(its text can't be shown: {type(failure).__name__})"
 
 
-def error_record(error: BaseException, **where: str) -> dict[str, Any]:
+def error_record(error: BaseException) -> dict[str, Any]:
     """Describe an error as the JSON object that goes to ``state.errors``.
 
     Args:
-        error: Any exception.
-        where: Where it happened, such as ``operation`` and ``line``.
+        error: Any exception; one that came out of an operation names it and its line.
     """
+    operation = getattr(error, "crossdock_operation", None)
+    where = {} if operation is None else {"operation": operation.name, "line": str(operation.site)}
     known = isinstance(error, CrossdockError)
     return {
         "code": getattr(error, "code", "error") if known else "job_exception",

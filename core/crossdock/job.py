@@ -3,16 +3,18 @@
 import os
 import sys
 from collections.abc import Iterator
-from pathlib import Path
 from sys import _getframe
 from types import ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from crossdock.declaration import Declaration
 from crossdock.errors import ArgumentError, CrossdockError, JobLoadError, message_of
 from crossdock.operation import Operation, OperationLike, as_operation
 from crossdock.site import short
 from crossdock.state import State
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 class Job(Operation):
@@ -82,6 +84,8 @@ def load_job(path: str | os.PathLike[str]) -> Job:
         JobLoadError: The file is missing or unreadable, does not import, or has no job; with
             the file and line.
     """
+    from pathlib import Path  # imported late: it takes as long as a quarter of core
+
     file = Path(path)
     module = _import(file, _read(file))
     job = getattr(module, "job", None)
@@ -101,7 +105,7 @@ _job = Declaration(_job_of)
 _job.name = "Job"
 
 
-def _read(file: Path) -> str:
+def _read(file: "Path") -> str:
     try:
         return file.read_bytes().decode("utf-8-sig")
     except FileNotFoundError:
@@ -119,7 +123,7 @@ def _read(file: Path) -> str:
         ) from None
 
 
-def _nearest(file: Path) -> str:
+def _nearest(file: "Path") -> str:
     from difflib import get_close_matches
 
     names = [entry.name for entry in file.parent.glob("*.py")] if file.parent.is_dir() else []
@@ -127,7 +131,7 @@ def _nearest(file: Path) -> str:
     return f"Did you mean {file.parent / close[0]}?" if close else "Name a .py file that has a job."
 
 
-def _import(file: Path, source: str) -> ModuleType:
+def _import(file: "Path", source: str) -> ModuleType:
     import importlib.util
 
     spec = importlib.util.spec_from_file_location(f"crossdock_job_{file.stem}", file.resolve())
@@ -158,11 +162,11 @@ def _import(file: Path, source: str) -> ModuleType:
     return module
 
 
-def _place(error: SyntaxError, file: Path) -> str:
+def _place(error: SyntaxError, file: "Path") -> str:
     return f"{short(error.filename or str(file))}:{error.lineno}:{error.offset}"
 
 
-def _line_in(file: Path, error: BaseException) -> str:
+def _line_in(file: "Path", error: BaseException) -> str:
     """Give the last line of the job file on the way to an error."""
     trace, line = error.__traceback__, 0
     while trace is not None:

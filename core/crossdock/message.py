@@ -5,7 +5,6 @@ Here it is what ``crossdock run`` is given: a state file, standard input, or not
 
 import os
 import sys
-from pathlib import Path
 from typing import Any
 
 from crossdock.errors import InputError
@@ -58,7 +57,8 @@ class Message:
                 raise InputError("standard input is closed", fix="Name a state file, or pipe the state in.")
             return cls.from_json(sys.stdin.buffer.read(), what="standard input")
         try:
-            raw = Path(path).read_bytes()
+            with open(path, "rb") as file:
+                raw = file.read()
         except OSError as error:
             raise InputError(
                 f"the state file {str(path)!r} can't be read: {error.strerror}",

@@ -155,6 +155,9 @@ class Operation:
             if declaration.adaptor is not None:
                 return self._bound(state, arguments)
             return declaration.call(state, arguments, self, keep)
+        except Exception as error:
+            _mark(error, self)
+            raise
         finally:
             current_state.reset(token)
 
@@ -187,9 +190,10 @@ class Operation:
             return State() | result
         if isinstance(result, Coroutine | Generator):
             result.close()
-        raise WrongReturnError(
-            f"{self.name} ({self.site}) returned {_what(result)} instead of a state", **_hint(result)
-        )
+        wrong = f"{self.name} ({self.site}) returned {_what(result)} instead of a state"
+        error = WrongReturnError(wrong, **_hint(result))
+        _mark(error, self)
+        raise error
 
 
 OperationLike = Operation | Callable[[State], Any]
@@ -214,10 +218,20 @@ class FunctionOperation(Operation):
         return getattr(self.arguments[0], "__name__", type(self.arguments[0]).__name__)
 
     def _work(self, state: State, keep: bool) -> Any:
-        return call_with(self.arguments[0], state)
+        try:
+            return call_with(self.arguments[0], state)
+        except Exception as error:
+            _mark(error, self)
+            raise
 
     def __repr__(self) -> str:
         return self.name
+
+
+def _mark(error: Exception, operation: Operation) -> None:
+    """Note on an error which operation raised it: the innermost one, which is the first to see it."""
+    if not hasattr(error, "crossdock_operation"):
+        error.crossdock_operation = operation  # type: ignore[attr-defined]
 
 
 def as_operation(value: Any, frame: FrameType | None = None) -> Operation:

@@ -181,11 +181,9 @@ class Run:
     def _fail(self, step: Step, outcome: Outcome, error: BaseException, received: bytes, record: Record) -> None:
         """End the run: what came in, and the error, are what is left of it."""
         self.outcome, self.error = outcome, error
-        timing = self.timings[-1] if self.timings and self.timings[-1].failed else None
-        where = {"operation": timing.operation.name, "line": str(timing.operation.site)} if timing else {}
         state = State(decode(received))
         state = _with_record(state, record, {**(state.get("cursors") or {}), **self.checkpoint})
-        self.state = State(self.redactor.in_value(state | {"errors": {step.name: error_record(error, **where)}})[0])
+        self.state = State(self.redactor.in_value(state | {"errors": {step.name: error_record(error)}})[0])
 
 
 class Cancelled(BaseException):

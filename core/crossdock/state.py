@@ -8,7 +8,6 @@ import json
 import math
 from collections.abc import Callable, Iterator, Mapping
 from datetime import date, datetime
-from decimal import Decimal
 from typing import Any, NoReturn
 
 from crossdock.errors import InputError, StateEncodingError, StateError, StateTooLargeError
@@ -140,6 +139,7 @@ def encode(value: Any, *, limit: int | None = None) -> bytes:
         StateTooLargeError: It names the limit and the three largest keys.
 
     Example:
+        >>> from decimal import Decimal
         >>> encode({"seen_on": date(2024, 5, 2), "price": Decimal("1.50")})
         b'{"seen_on":"2024-05-02","price":"1.50"}'
     """
@@ -178,13 +178,13 @@ _AS_TEXT: dict[type, Callable[[Any], str]] = {datetime: datetime.isoformat, date
 
 def _check(value: Any, depth: int) -> None:
     kind = type(value)
-    if kind in _PLAIN or kind in (datetime, date) or _is_uuid(kind):
+    if kind in _PLAIN or kind in _AS_TEXT or _named(kind) == "uuid.UUID":
         return
     if isinstance(value, dict):
         _check_items(value, _checked_keys(value), depth)
     elif isinstance(value, list) or kind is tuple:
         _check_items(value, range(len(value)), depth)
-    elif isinstance(value, float | Decimal):
+    elif isinstance(value, float) or _named(kind) == "decimal.Decimal":
         if not math.isfinite(value):
             raise _NotJsonError(f"{value} is not a JSON number")
     elif not isinstance(value, str | int):
@@ -223,9 +223,9 @@ def _as_text(value: Any) -> str:
     return _AS_TEXT.get(type(value), str)(value)
 
 
-def _is_uuid(kind: type) -> bool:
-    # By name, since importing uuid takes as long as half of core.
-    return kind.__name__ == "UUID" and kind.__module__ == "uuid"
+def _named(kind: type) -> str:
+    # Decimal and UUID are known by name, since importing their modules takes as long as a fifth of core.
+    return f"{kind.__module__}.{kind.__qualname__}"
 
 
 def _surrogate(value: Any) -> _NotJsonError:

@@ -10,6 +10,7 @@ from crossdock import (
     Run,
     Workflow,
     credentials,
+    each,
     hookimpl,
     log,
     now,
@@ -242,3 +243,25 @@ def test_nothing_is_copied_deeply(run_job):
     )
 
     assert all(data is big for data in seen)
+
+
+def test_the_innermost_operation_is_named_and_the_outer_one_is_in_a_note(run_job):
+    def inner(state):
+        raise ValueError("boom")
+
+    def outer(state):
+        return Job(set_data(1), inner)
+
+    run = run_job(each([1], outer))
+
+    assert run.state.errors["job"]["operation"] == "inner"
+    assert any("in operation 1 of 1 of job: each(" in note for note in run.error.__notes__)
+
+
+def test_a_failed_item_names_its_operation(run_job):
+    def inner(state):
+        raise ValueError("boom")
+
+    run = run_job(each([1], inner, on_error="collect"))
+
+    assert run.state.failed[0]["error"]["operation"] == "inner"

@@ -3,7 +3,6 @@
 import os
 import stat
 import sys
-from pathlib import Path
 from typing import Any
 
 import click
@@ -45,6 +44,8 @@ def check_output(path: str | None) -> None:
     """Refuse an output file that could not be written, before anything runs."""
     if path is None:
         return
+    from pathlib import Path
+
     target = Path(path)
     problem = None
     if target.is_symlink():
@@ -70,10 +71,10 @@ def write_result(text: str, path: str | None) -> None:
     try:
         if path is None:
             _to_stdout(text)
-        elif Path(path).exists() and not stat.S_ISREG(os.stat(path).st_mode):
-            Path(path).write_text(text, encoding="utf-8")  # a device or pipe stays what it is
+        elif os.path.exists(path) and not stat.S_ISREG(os.stat(path).st_mode):
+            _write_into(path, text)
         else:
-            _replace(Path(path), text)
+            _replace(path, text)
     except BrokenPipeError:
         _forget(sys.stdout, 1)
     except (OSError, ValueError, AttributeError) as error:
@@ -93,17 +94,23 @@ def _forget(stream: object, descriptor: int) -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), descriptor)
 
 
-def _replace(target: Path, text: str) -> None:
+def _write_into(path: str, text: str) -> None:
+    """Write to a device or pipe, which stays what it is."""
+    with open(path, "w", encoding="utf-8") as file:
+        file.write(text)
+
+
+def _replace(path: str, text: str) -> None:
     """Write a file that only its owner can read, and put it in place whole."""
     import tempfile  # imported late: --help needs none of it
 
-    descriptor, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
+    descriptor, name = tempfile.mkstemp(dir=os.path.dirname(path) or ".", prefix=f".{os.path.basename(path)}.")
     try:
         with os.fdopen(descriptor, "w", encoding="utf-8") as file:
             file.write(text)
             file.flush()
             os.fsync(file.fileno())
-        os.replace(name, target)
+        os.replace(name, path)
     except BaseException:
         os.unlink(name)
         raise

@@ -116,7 +116,7 @@ def _work(order: Order, message: Message, send: Send) -> None:
             {
                 "outcome": "refused",
                 "exit": code,
-                "error": error_record(error),
+                "error": error_record(error, **_loading(error)),
                 "trace": _trace(error) if order.verbose else None,
             }
         )
@@ -195,6 +195,12 @@ def _log_to_stderr(*, verbose: bool) -> None:
     logging.captureWarnings(capture=True)
 
 
+def _loading(error: BaseException) -> dict[str, str]:
+    """Give the line of the job's file that was loading when an error came out of it."""
+    what = "while loading "
+    return {"line": note.removeprefix(what) for note in getattr(error, "__notes__", ()) if note.startswith(what)}
+
+
 def _trace(error: BaseException) -> str:
     return "".join(traceback.format_exception(error))
 
@@ -247,4 +253,5 @@ def _summary(order: Order, report: dict[str, Any], seconds: float) -> str:
 
 def _error_lines(error: dict[str, Any]) -> list[str]:
     where = f" in {error['operation']} ({error['line']})" if "operation" in error else ""
+    where = f" at {error['line']}" if not where and "line" in error else where
     return [f"  {error['type']} [{error['code']}]{where}: {error['message']}", f"  fix: {error['fix']}"]

@@ -100,7 +100,7 @@ def log(*values: Any) -> None:
     _job_logger.info("%s", " ".join(str(value) for value in values))
 
 
-def warn(code: str, **details: Any) -> None:
+def warn(code: str, /, **details: Any) -> None:
     """Record a warning on the run: it goes to ``state.warnings`` and the log.
 
     Args:
@@ -116,7 +116,7 @@ def warn(code: str, **details: Any) -> None:
             f"warn({code!r}) needs a run, and none is in progress here",
             fix=f"In a list of operations write tap(warn, {code!r}).",
         )
-    unit.record.warnings.append({"code": code, **details})
+    unit.record.warnings.append({**details, "code": code})
     _job_logger.warning("%s%s", code, "".join(f" {name}={value!r}" for name, value in details.items()))
 
 

@@ -7,7 +7,6 @@ text. Namespaces are declared as attributes: ``@xmlns``, ``@xmlns:prefix``.
 
 from collections.abc import Iterator, Mapping
 from datetime import date
-from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from crossdock.errors import ArgumentError, CrossdockError
@@ -42,6 +41,8 @@ def parse_xml(text: str | bytes) -> dict[str, Any]:
     """
     from lxml import etree  # imported late: few jobs read XML, and it takes 30 ms
 
+    if not isinstance(text, str | bytes) or not text:
+        raise XmlError(f"there is no XML: got {'an empty text' if text == '' or text == b'' else type(text).__name__}")
     encoding = "utf-8" if isinstance(text, str) else None
     parser = etree.XMLParser(
         resolve_entities=False, no_network=True, remove_comments=True, remove_pis=True, encoding=encoding
@@ -183,6 +184,8 @@ def _text(value: Any, path: str) -> str:
         return "true" if value else "false"
     if isinstance(value, date):
         return value.isoformat()
+    from decimal import Decimal  # imported late, like lxml
+
     if isinstance(value, str | int | float | Decimal):
         return str(value)
     raise ArgumentError(
