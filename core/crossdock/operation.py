@@ -155,7 +155,7 @@ class Operation:
             if declaration.adaptor is not None:
                 return self._bound(state, arguments)
             return declaration.call(state, arguments, self, keep)
-        except Exception as error:
+        except BaseException as error:
             _mark(error, self)
             raise
         finally:
@@ -220,7 +220,7 @@ class FunctionOperation(Operation):
     def _work(self, state: State, keep: bool) -> Any:
         try:
             return call_with(self.arguments[0], state)
-        except Exception as error:
+        except BaseException as error:
             _mark(error, self)
             raise
 
@@ -228,7 +228,7 @@ class FunctionOperation(Operation):
         return self.name
 
 
-def _mark(error: Exception, operation: Operation) -> None:
+def _mark(error: BaseException, operation: Operation) -> None:
     """Note on an error which operation raised it: the innermost one, which is the first to see it."""
     if not hasattr(error, "crossdock_operation"):
         error.crossdock_operation = operation  # type: ignore[attr-defined]

@@ -127,6 +127,7 @@ class Run:
                 self._fail(step, "cancelled", cancelled, received, unit.record)
             except SystemExit as exit_:
                 error = ExitedError(f"the job called sys.exit({exit_.code!r})")
+                error.crossdock_operation = getattr(exit_, "crossdock_operation", None)  # type: ignore[attr-defined]
                 self._fail(step, "crashed", error.with_traceback(exit_.__traceback__), received, unit.record)
             except Exception as error:  # noqa: BLE001 - whatever a job raises is its outcome, not ours
                 self._fail(step, outcome_of(error), error, received, unit.record)

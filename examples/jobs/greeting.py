@@ -7,7 +7,9 @@ from crossdock.values import date
 def reminder(state):
     visit = state.data
     day = date(visit["today"], "%d/%m/%Y")
-    return state.result({"to": visit.get("patient/phone"), "text": f"{visit['patient/name']}, thank you for coming on {day:%d %B}."})
+    return state.result(
+        {"to": visit.get("patient/phone"), "text": f"{visit['patient/name']}, thank you for coming on {day:%d %B}."}
+    )
 
 
 job = Job(

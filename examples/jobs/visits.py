@@ -7,7 +7,12 @@ from crossdock.values import date, null_if
 
 def visit_rows(state):
     return [
-        {"visit_id": v["_id"], "clinic": v["clinic/code"], "seen_on": date(v["today"], "%d/%m/%Y"), "phone": null_if(v.get("patient/phone"), "NaN")}
+        {
+            "visit_id": v["_id"],
+            "clinic": v["clinic/code"],
+            "seen_on": date(v["today"], "%d/%m/%Y"),
+            "phone": null_if(v.get("patient/phone"), "NaN"),
+        }
         for v in state.visits
     ]
 

@@ -116,7 +116,7 @@ def _work(order: Order, message: Message, send: Send) -> None:
             {
                 "outcome": "refused",
                 "exit": code,
-                "error": error_record(error, **_loading(error)),
+                "error": {**error_record(error), **_loading(error)},
                 "trace": _trace(error) if order.verbose else None,
             }
         )
@@ -198,7 +198,8 @@ def _log_to_stderr(*, verbose: bool) -> None:
 def _loading(error: BaseException) -> dict[str, str]:
     """Give the line of the job's file that was loading when an error came out of it."""
     what = "while loading "
-    return {"line": note.removeprefix(what) for note in getattr(error, "__notes__", ()) if note.startswith(what)}
+    lines = [note.removeprefix(what) for note in getattr(error, "__notes__", ()) if note.startswith(what)]
+    return {"line": lines[0]} if lines else {}
 
 
 def _trace(error: BaseException) -> str:
