@@ -1,10 +1,11 @@
 """The command `crossdock`, as a real process."""
 
+import ctypes
 import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +33,6 @@ def crossdock(tmp_path: Path) -> Crossdock:
     def run(
         *arguments: str | Path, stdin: str | None = None, env: dict[str, str] | None = None, **options: Any
     ) -> Done:
-        environment = {"PATH": os.environ["PATH"], "HOME": str(tmp_path), "LANG": "C.UTF-8", **(env or {})}
         command = [*COMMAND, *map(str, arguments)]
         done = subprocess.run(
             command,
@@ -40,7 +40,7 @@ def crossdock(tmp_path: Path) -> Crossdock:
             capture_output=True,
             text=True,
             cwd=tmp_path,
-            env=environment,
+            env=_environment(tmp_path, env),
             timeout=60,
             check=False,
             **options,
@@ -48,6 +48,44 @@ def crossdock(tmp_path: Path) -> Crossdock:
         return Done(done.args, done.returncode, done.stdout, done.stderr)
 
     return run
+
+
+def _environment(home: Path, more: dict[str, str] | None) -> dict[str, str]:
+    return {"PATH": os.environ["PATH"], "HOME": str(home), "LANG": "C.UTF-8", **(more or {})}
+
+
+StartCrossdock = Callable[..., "subprocess.Popen[str]"]
+
+
+@pytest.fixture
+def start_crossdock(tmp_path: Path) -> Iterator[StartCrossdock]:
+    """Start the command and go on, with a shell's redirection such as ``>&-``; the test's end ends it."""
+    started: list[subprocess.Popen[str]] = []
+
+    def start(
+        *arguments: str | Path, redirect: str = "", env: dict[str, str] | None = None, **options: Any
+    ) -> "subprocess.Popen[str]":
+        pipes = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+        process = subprocess.Popen(
+            ["sh", "-c", f'exec "$@" {redirect}', "sh", *COMMAND, *map(str, arguments)],
+            text=True,
+            cwd=tmp_path,
+            env=_environment(tmp_path, env),
+            **{**pipes, **options},
+        )
+        started.append(process)
+        return process
+
+    yield start
+    for process in started:
+        with process:  # closes its pipes, and waits
+            process.kill()
+
+
+def without_privileges() -> None:
+    """As ``preexec_fn``: give up root's right to read and write everything; for others nothing changes."""
+    for capability in (1, 2):  # CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH
+        ctypes.CDLL(None).prctl(24, capability, 0, 0, 0)  # PR_CAPBSET_DROP
 
 
 WriteJob = Callable[..., Path]

@@ -1,12 +1,33 @@
 """Distributions that are installed in a folder of the test: metadata and modules, as pip leaves them."""
 
+import os
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
+ACME = """
+from contextlib import nullcontext
+from crossdock import Adaptor
+
+adaptor = Adaptor("{name}", connect=lambda _: nullcontext(str.upper), api={api})
+
+
+@adaptor.operation(effect="read")
+def shout(state, text):
+    return state.result(adaptor.connection(text))
+"""
+GOOD = ACME.format(name="good", api=1)
+USES = "from crossdock import Job\nfrom crossdock.adaptors import {name}\njob = Job({name}.shout('hi'))"
+HOOKS = "from crossdock import hookimpl\ncrossdock_api = 1\n"
+
 Install = Callable[..., Path]
+
+
+def path_of(*folders) -> dict[str, str]:
+    """Give the environment in which folders are installed."""
+    return {"PYTHONPATH": os.pathsep.join(map(str, folders))}
 
 
 @pytest.fixture

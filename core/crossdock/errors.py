@@ -25,7 +25,7 @@ imperative sentence), ``transient`` (a retry may help) and ``outcome`` (how a ru
 nobody saved from this error).
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, ClassVar, Literal
 
 Outcome = Literal["success", "partial", "failed", "crashed", "killed", "unknown", "refused", "interrupted", "cancelled"]
@@ -71,9 +71,9 @@ class JobError(CrossdockError):
         details: Facts for whoever handles it.
 
     Example:
-        >>> raise JobError("MISSING_FIELDS", "the referral has no sex", fields=["sex"])
-        Traceback (most recent call last):
-        crossdock.errors.JobError: the referral has no sex
+        >>> error = JobError("MISSING_FIELDS", "the referral has no sex", fields=["sex"])
+        >>> error.code, error.details
+        ('MISSING_FIELDS', {'fields': ['sex']})
     """
 
     code = "job_error"
@@ -258,6 +258,17 @@ def message_of(error: BaseException) -> str:
         return printable(str(error))
     except Exception as failure:  # noqa: BLE001 - a foreign __str__ may raise anything
         return f"(its text can't be shown: {type(failure).__name__})"
+
+
+def closest(name: str, known: Iterable[str]) -> str | None:
+    """Give the known name that a misspelt one most likely means.
+
+    >>> closest("pots", ["get", "post"])
+    'post'
+    """
+    from difflib import get_close_matches  # imported late: only errors need it
+
+    return next(iter(get_close_matches(name, list(known), 1)), None)
 
 
 def error_record(error: BaseException) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from crossdock.declaration import Declaration
-from crossdock.errors import ArgumentError, CrossdockError, JobLoadError, message_of
+from crossdock.errors import ArgumentError, CrossdockError, JobLoadError, closest, message_of
 from crossdock.operation import Operation, OperationLike, as_operation
 from crossdock.site import short
 from crossdock.state import State
@@ -124,11 +124,9 @@ def _read(file: "Path") -> str:
 
 
 def _nearest(file: "Path") -> str:
-    from difflib import get_close_matches
-
     names = [entry.name for entry in file.parent.glob("*.py")] if file.parent.is_dir() else []
-    close = get_close_matches(file.name, names, 1)
-    return f"Did you mean {file.parent / close[0]}?" if close else "Name a .py file that has a job."
+    close = closest(file.name, names)
+    return f"Did you mean {file.parent / close}?" if close else "Name a .py file that has a job."
 
 
 def _import(file: "Path", source: str) -> ModuleType:

@@ -14,10 +14,12 @@ from types import FrameType
 from typing import Any, Concatenate, ParamSpec, TypeVar, overload
 
 from crossdock.declaration import Declaration, Effect
+from crossdock.derived import catch, into, retry
 from crossdock.errors import AdaptorError, ArgumentError, WrongReturnError
-from crossdock.lazy import Lazy, call_with, is_plain_function
+from crossdock.lazy import Lazy, call_with
 from crossdock.scope import Unit, bound_credential, current_state, open_unit, received
 from crossdock.site import Site, site_of
+from crossdock.sketch import argument_text
 from crossdock.state import FRAMEWORK_KEYS, State
 
 P = ParamSpec("P")
@@ -53,7 +55,7 @@ class Operation:
     def perform(self, state: State) -> State:
         """Run it on a state as part of the unit that is open."""
         result = self._work(state, False)
-        return result if type(result) is State else self._accept(result, state)
+        return result if type(result) is State else self.accepted(result, state)
 
     def outcome(self, state: State) -> tuple[State, Any]:
         """Run it like ``perform``, and give its result beside the state."""
@@ -128,7 +130,7 @@ class Operation:
 
     def __repr__(self) -> str:
         parameters = zip(self.declaration.parameters, self.arguments, strict=True)
-        shown = [text for parameter, value in parameters for text in _shown(parameter, value)]
+        shown = [text for parameter, value in parameters for text in argument_text(parameter, value)]
         if self.credential is not None:
             shown.append(f"credential={self.credential!r}")
         if self.declaration in _METHODS:
@@ -182,8 +184,10 @@ class Operation:
             return self.credential
         return unit.run.credentials.choose(adaptor.name, self.credential).name
 
-    def _accept(self, result: Any, state: State) -> State:
+    def accepted(self, result: Any, state: State) -> State:
         """Make a state of what the function gave, or say what is wrong with it."""
+        if isinstance(result, State):
+            return result
         if isinstance(result, Operation):
             return result.perform(state)
         if isinstance(result, dict):
@@ -342,96 +346,6 @@ class _BoundIterator:
 def _call_function(state: State, function: Callable[[State], Any]) -> Any:
     """Call a function of the state."""
     return function(state)
-
-
-def into(state: State, this: Operation, keep: bool, operation: Operation, name: str) -> Any:
-    """Keep the result of an operation under a name."""
-    after, value = operation.outcome(state)
-    kept = {**after, name: value}
-    kept.pop("data", None)
-    if "data" in state:
-        kept["data"] = state["data"]
-    return (State(kept), value) if keep else State(kept)
-
-
-def catch(
-    state: State, this: Operation, keep: bool, operation: Operation, handler: Callable[[Exception, State], Any]
-) -> Any:
-    """Run an operation, and a handler on its failure."""
-    try:
-        return _attempt(state, keep, operation)
-    except Exception as error:  # noqa: BLE001 - the handler decides; it re-raises what it does not know
-        handled = as_operation(_Handler(handler, error)).perform(state)
-    return (handled, handled.get("data")) if keep else handled
-
-
-class _Handler:
-    """The handler of ``.catch`` as a function of the state."""
-
-    def __init__(self, handler: Callable[[Exception, State], Any], error: Exception) -> None:
-        self.handler = handler
-        self.error = error
-        self.__name__ = f".catch({getattr(handler, '__name__', 'handler')})"
-
-    def __call__(self, state: State) -> Any:
-        return self.handler(self.error, state)
-
-
-def _attempt(state: State, keep: bool, operation: Operation) -> Any:
-    unit = open_unit.get()
-    if unit is None:
-        return operation.outcome(state) if keep else operation.perform(state)
-    with Unit(unit.run, "attempt", unit):
-        return operation.outcome(state) if keep else operation.perform(state)
-
-
-def retry(state: State, this: Operation, keep: bool, operation: Operation, times: int, wait: float) -> Any:
-    """Repeat an operation that fails."""
-    import stamina  # imported late: few jobs retry, and it takes 20 ms
-
-    attempts = stamina.retry_context(
-        on=_repeatable,
-        attempts=times + 1,
-        timeout=None,
-        wait_initial=wait,
-        wait_max=max(wait, 60.0),
-        wait_jitter=wait / 10,
-    )
-    for attempt in attempts:
-        with attempt:
-            return _attempt(state, keep, operation)
-    raise AssertionError("stamina gives up by raising")
-
-
-def _repeatable(error: Exception) -> bool:
-    return getattr(error, "outcome", "failed") == "failed"
-
-
-def _shown(parameter: inspect.Parameter, value: Any) -> Iterator[str]:
-    if parameter.default is not parameter.empty and value is parameter.default:
-        return
-    if parameter.kind is parameter.VAR_POSITIONAL:
-        yield from map(_sketch, value)
-    elif parameter.kind is parameter.VAR_KEYWORD:
-        yield from (f"{key}={_sketch(item)}" for key, item in value.items())
-    else:
-        yield f"{parameter.name}={_sketch(value)}" if parameter.kind is parameter.KEYWORD_ONLY else _sketch(value)
-
-
-def _sketch(value: Any, depth: int = 0) -> str:
-    """Show what is lazy in a value, and of the rest only type and size: it may be a patient's."""
-    if value is None or isinstance(value, bool | Operation | Lazy):
-        return repr(value)
-    if is_plain_function(value):
-        return str(getattr(value, "__name__", "function"))
-    if type(value) is dict and depth < 3 and any(_is_lazy(item) for item in value.values()):
-        return "{" + ", ".join(f"{key!r}: {_sketch(item, depth + 1)}" for key, item in value.items()) + "}"
-    size = f" {len(value)}" if hasattr(type(value), "__len__") else ""
-    return f"<{type(value).__name__}{size}>"
-
-
-def _is_lazy(value: Any) -> bool:
-    return isinstance(value, Lazy | dict) or is_plain_function(value)
 
 
 def _what(value: Any) -> str:

@@ -7,18 +7,16 @@ that a broken plugin is a status and never takes its host down.
 """
 
 import logging
-import re
 from collections.abc import Generator, Iterator
-from importlib import import_module
 from inspect import isgeneratorfunction
-from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 import pluggy
 
 from crossdock.credentials import resolve_reference
-from crossdock.errors import CredentialError, PluginError, message_of
-from crossdock.installed import Installed, installed
+from crossdock.errors import CredentialError, PluginError, closest, message_of
+from crossdock.installed import installed
+from crossdock.loading import ADAPTORS, PLUGINS, check_api, imported, load_adaptor, refuse_twice
 
 if TYPE_CHECKING:
     import click
@@ -27,14 +25,6 @@ if TYPE_CHECKING:
     from crossdock.run import Run
     from crossdock.state import State
     from crossdock.workflow import Step
-
-API_VERSION = 1
-"""The version of the plugin API: of the hooks here and of ``Adaptor``."""
-
-ADAPTORS = "crossdock.adaptors"
-PLUGINS = "crossdock.plugins"
-RESERVED = {"http": "crossdock-http", "postgresql": "crossdock-postgresql", "dhis2": "crossdock-dhis2"}
-"""Names that only the distributions of this project may use."""
 
 hookimpl = pluggy.HookimplMarker("crossdock")
 _hookspec = pluggy.HookspecMarker("crossdock")
@@ -94,9 +84,9 @@ class Plugins:
         known = installed(PLUGINS)
         for found in known:
             try:
-                _refuse_twice(found.name, known, "a plugin")
-                module = _imported(found)
-                _check_api(found, getattr(module, "crossdock_api", None))
+                refuse_twice(found.name, known, "a plugin")
+                module = imported(found)
+                check_api(found, getattr(module, "crossdock_api", None))
                 self.register(found.name, module)
             except PluginError as error:
                 self.broken[found.name] = error
@@ -130,8 +120,8 @@ class Plugins:
         known = [hook for hook in dir(HookSpecifications) if hook.startswith("crossdock_")]
         for caller in self._manager.get_hookcallers(plugin) or []:
             if caller.name not in known:
-                close = _close(caller.name, known)
-                fix = f"Did you mean {close[0]}?" if close else f"The hooks are: {', '.join(known)}."
+                close = closest(caller.name, known)
+                fix = f"Did you mean {close}?" if close else f"The hooks are: {', '.join(known)}."
                 raise PluginError(
                     f"the plugin {name!r} implements the hook {caller.name!r}, which does not exist", fix=fix
                 )
@@ -239,100 +229,6 @@ def _guarded(impl: Any, call: Any, *arguments: Any) -> None:
             impl.function.__name__,
             type(error).__name__,
             message_of(error),
-        )
-
-
-def load_adaptor(name: str) -> ModuleType:
-    """Load the module of an installed adaptor by its name.
-
-    Raises:
-        PluginError: No distribution or more than one has it, or it can't be used; with the
-            distribution and what to do.
-    """
-    found = find_adaptor(name, installed(ADAPTORS))
-    module = _imported(found)
-    _check_adaptor(found, module)
-    return module
-
-
-def find_adaptor(name: str, known: list[Installed]) -> Installed:
-    """Give the one entry point of a name."""
-    found = [entry for entry in known if entry.name == name]
-    if not found:
-        raise PluginError(
-            _unknown(name, [entry.name for entry in known]), fix=_how_to_get(name, [entry.name for entry in known])
-        )
-    _refuse_twice(name, known, "an adaptor")
-    owner = RESERVED.get(name)
-    if owner is not None and _normal(found[0].distribution) != owner:
-        raise PluginError(
-            f"{found[0]} uses the name {name!r}, which belongs to {owner}", fix=f"Uninstall it, and install {owner}."
-        )
-    return found[0]
-
-
-def _refuse_twice(name: str, known: list[Installed], what: str) -> None:
-    found = [entry for entry in known if entry.name == name]
-    if len(found) > 1:
-        raise PluginError(
-            f"{len(found)} distributions have {what} {name!r}: {'; '.join(map(str, found))}",
-            fix="Uninstall all but one of them.",
-        )
-
-
-def _normal(distribution: str) -> str:
-    return re.sub(r"[-_.]+", "-", distribution).lower()
-
-
-def _unknown(name: str, names: list[str]) -> str:
-    return f"no adaptor {name!r} is installed; there are: {', '.join(sorted(set(names))) or 'none'}"
-
-
-def _close(name: str, names: list[str]) -> list[str]:
-    from difflib import get_close_matches  # imported late: only errors need it
-
-    return get_close_matches(name, names, 1)
-
-
-def _how_to_get(name: str, names: list[str]) -> str:
-    close = _close(name, names)
-    install = f"pip install crossdock-{name.replace('_', '-')}"
-    return f"Did you mean {close[0]}? Else: {install}" if close else f"Install it: {install}"
-
-
-def _imported(found: Installed) -> ModuleType:
-    try:
-        return import_module(found.module)
-    except (Exception, SystemExit) as error:
-        reason = f"{type(error).__name__}: {message_of(error)}"
-        raise PluginError(
-            f"{found.name!r} of {found} does not load: {reason}", fix=f"Repair or reinstall {found.distribution}."
-        ) from error
-
-
-def _check_adaptor(found: Installed, module: ModuleType) -> None:
-    from crossdock.adaptor import Adaptor
-
-    adaptor = getattr(module, "adaptor", None)
-    if not isinstance(adaptor, Adaptor):
-        raise PluginError(
-            f"the module {found.module} of {found} has no 'adaptor'",
-            fix=f"Give it: adaptor = Adaptor({found.name!r}, …).",
-        )
-    if adaptor.name != found.name:
-        raise PluginError(
-            f"the adaptor of {found} calls itself {adaptor.name!r} and its entry point {found.name!r}",
-            fix="Use one name for both.",
-        )
-    _check_api(found, adaptor.api)
-
-
-def _check_api(found: Installed, version: Any) -> None:
-    if version != API_VERSION:
-        asked = "does not say which plugin API it needs" if version is None else f"needs plugin API {version}"
-        raise PluginError(
-            f"{found} {asked}; this crossdock has {API_VERSION}",
-            fix=f"Install a release of {found.distribution} for API {API_VERSION}.",
         )
 
 

@@ -13,7 +13,7 @@ import pytest
 from crossdock import State
 from crossdock.errors import NoRunError
 from crossdock.installed import installed
-from crossdock.plugins import ADAPTORS, load_adaptor
+from crossdock.loading import ADAPTORS, load_adaptor
 
 NAMES = ["dhis2", "http", "postgresql"]
 OPERATIONS = [(name, operation) for name in NAMES for operation in load_adaptor(name).adaptor.operations]

@@ -1,9 +1,9 @@
 """Names and columns: what a statement may be made of, checked before any SQL is sent."""
 
 from collections.abc import Iterable, Mapping
-from difflib import get_close_matches
 from typing import Any, LiteralString, NamedTuple
 
+from crossdock.errors import closest
 from psycopg import sql as compose
 from psycopg.types.json import Jsonb
 
@@ -35,10 +35,10 @@ class Table(NamedTuple):
         """Refuse columns that the table does not have, before any SQL is sent."""
         unknown = [column for column in columns if column not in self.columns]
         if unknown:
-            close = get_close_matches(str(unknown[0]), self.columns, 1)
+            close = closest(str(unknown[0]), self.columns)
             raise ColumnError(
                 f"the table {self.name!r} has no column {', '.join(f'{column!r:.70}' for column in unknown)}; it has {', '.join(self.columns)}",
-                fix=f"Did you mean {close[0]!r}?" if close else None,
+                fix=f"Did you mean {close!r}?" if close else None,
                 table=self.name,
                 unknown=[str(column)[:70] for column in unknown],
             )

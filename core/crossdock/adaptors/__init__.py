@@ -6,7 +6,7 @@ adaptors that it names.
 
 from types import ModuleType
 
-from crossdock.plugins import load_adaptor
+from crossdock.loading import load_adaptor
 
 opened: dict[str, ModuleType] = {}
 """The adaptors that were used through this door."""

@@ -5,7 +5,7 @@ from typing import Any
 import click
 
 from crossdock.cli.ending import EXIT_CODES, exit_code, show_error
-from crossdock.errors import CrossdockError, PluginError
+from crossdock.errors import CrossdockError, PluginError, closest
 
 
 class Commands(click.Group):
@@ -16,10 +16,8 @@ class Commands(click.Group):
         name = args[0]
         known = self.list_commands(ctx)
         if name not in known and not name.startswith("-"):
-            from difflib import get_close_matches
-
-            close = get_close_matches(name, known, 1)
-            hint = f"Did you mean {close[0]!r}?" if close else f"The commands are: {', '.join(known)}."
+            close = closest(name, known)
+            hint = f"Did you mean {close!r}?" if close else f"The commands are: {', '.join(known)}."
             raise click.UsageError(f"There is no command {name!r}. {hint}", ctx)
         return super().resolve_command(ctx, args)
 

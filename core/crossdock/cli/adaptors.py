@@ -8,9 +8,9 @@ import click
 
 from crossdock.cli.ending import table, write_result
 from crossdock.declaration import Declaration
-from crossdock.errors import InputError
+from crossdock.errors import InputError, closest
 from crossdock.installed import Installed, installed
-from crossdock.plugins import ADAPTORS, load_adaptor
+from crossdock.loading import ADAPTORS, load_adaptor
 
 
 @click.group()
@@ -46,10 +46,8 @@ def show(name: str, operation: str | None, *, as_json: bool) -> None:
     """Show an adaptor's operations and credential fields, or one operation in full."""
     adaptor = load_adaptor(name).adaptor
     if operation is not None and operation not in adaptor.operations:
-        from difflib import get_close_matches
-
-        close = get_close_matches(operation, adaptor.operations, 1)
-        hint = f"Did you mean {close[0]!r}?" if close else f"It has: {', '.join(sorted(adaptor.operations))}."
+        close = closest(operation, adaptor.operations)
+        hint = f"Did you mean {close!r}?" if close else f"It has: {', '.join(sorted(adaptor.operations))}."
         raise InputError(f"the adaptor {name!r} has no operation {operation!r}", fix=hint)
     if operation is not None:
         described = _described(adaptor.operations[operation])

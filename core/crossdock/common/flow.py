@@ -117,9 +117,8 @@ def require(state: State, condition: Any, message: str, *, code: str = "requirem
 
     Example:
         >>> from crossdock import require, state
-        >>> require(state.data["form"], "the message has no form")(State(data={}))
-        Traceback (most recent call last):
-        crossdock.errors.JobError: the message has no form
+        >>> require(state.data["form"], "the message has no form")(State(data={"form": "visit"})).data
+        {'form': 'visit'}
     """
     if not condition:
         raise JobError(code, message)

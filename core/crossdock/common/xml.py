@@ -143,7 +143,7 @@ def _element(name: str, value: Any, namespaces: Mapping[str, str], path: str) ->
         for key, text in _attributes(fields):
             element.set(_expanded(key, {**known, "": ""}, path), _text(text, f"{path}.@{key}"))
         if fields.get("#text") is not None:
-            element.text = _text(fields["#text"], path)
+            element.text = _text(fields["#text"], path) or None
     except ValueError:
         raise ArgumentError(
             f"{path} holds a name or characters that XML can't have", fix="Remove control characters; check the name."

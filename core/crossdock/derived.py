@@ -1,0 +1,81 @@
+"""What ``.into``, ``.catch`` and ``.retry`` do: operations that are made from an operation."""
+
+from collections.abc import Callable
+from typing import Any, Protocol
+
+from crossdock.lazy import call_with
+from crossdock.scope import Unit, open_unit
+from crossdock.state import State
+
+
+class Performable(Protocol):
+    """An operation, as these functions see it."""
+
+    def __call__(self, state: Any) -> State:
+        """Run it."""
+
+    def perform(self, state: State) -> State:
+        """Run it as part of the unit that is open."""
+
+    def outcome(self, state: State) -> tuple[State, Any]:
+        """Run it, and give its result beside the state."""
+
+    def accepted(self, result: Any, state: State) -> State:
+        """Make a state of what a function gave."""
+
+
+def into(state: State, this: Performable, keep: bool, operation: Performable, name: str) -> Any:
+    """Keep the result of an operation under a name."""
+    after, value = operation.outcome(state)
+    kept = {**after, name: value}
+    kept.pop("data", None)
+    if "data" in state:
+        kept["data"] = state["data"]
+    return (State(kept), value) if keep else State(kept)
+
+
+def catch(
+    state: State,
+    this: Performable,
+    keep: bool,
+    operation: Performable,
+    handler: Callable[[Exception, State], Any],
+) -> Any:
+    """Run an operation, and a handler on its failure."""
+    try:
+        return _attempt(state, keep, operation)
+    except Exception as error:  # noqa: BLE001 - the handler decides; it re-raises what it does not know
+        failure = error
+    handled = this.accepted(call_with(lambda state: handler(failure, state), state), state)
+    return (handled, handled.get("data")) if keep else handled
+
+
+def retry(state: State, this: Performable, keep: bool, operation: Performable, times: int, wait: float) -> Any:
+    """Repeat an operation that fails."""
+    import stamina  # imported late: few jobs retry, and it takes 20 ms
+
+    attempts = stamina.retry_context(
+        on=_repeatable,
+        attempts=times + 1,
+        timeout=None,
+        wait_initial=wait,
+        wait_max=max(wait, 60.0),
+        wait_jitter=wait / 10,
+    )
+    for attempt in attempts:
+        with attempt:
+            return _attempt(state, keep, operation)
+    raise AssertionError("stamina gives up by raising")
+
+
+def _attempt(state: State, keep: bool, operation: Performable) -> Any:
+    """Run an operation as a unit of its own, which is undone if it fails."""
+    unit = open_unit.get()
+    if unit is None:
+        return operation.outcome(state) if keep else operation.perform(state)
+    with Unit(unit.run, "attempt", unit):
+        return operation.outcome(state) if keep else operation.perform(state)
+
+
+def _repeatable(error: Exception) -> bool:
+    return getattr(error, "outcome", "failed") == "failed"

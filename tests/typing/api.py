@@ -1,0 +1,75 @@
+"""The public interface as its users write it; mypy --strict reads this file, nothing runs it."""
+
+from collections.abc import Mapping
+from typing import Any, assert_type
+
+from crossdock import (
+    Adaptor,
+    Answer,
+    Job,
+    Operation,
+    Run,
+    State,
+    Workflow,
+    computed,
+    credentials,
+    cursor,
+    each,
+    operation,
+    resolve,
+    state,
+    tap,
+    when,
+)
+from crossdock.adaptors import dhis2, http, postgresql
+from crossdock_http import Client, HttpConfiguration
+
+adaptor = Adaptor("acme", configuration=HttpConfiguration, connect=Client)
+
+
+@adaptor.operation(effect="write")
+def register(state: State, person: Mapping[str, Any], *, notify: bool = False, credential: str | None = None) -> State:
+    """Register one person."""
+    assert_type(adaptor.connection, Client)
+    answer = adaptor.connection.post("/people", json={**person, "notify": notify})
+    assert_type(answer, Answer)
+    return state.result(answer)
+
+
+@operation
+def double(state: State, number: int) -> State:
+    """Double a number."""
+    return state.result(number * 2)
+
+
+def rows(state: State) -> list[dict[str, Any]]:
+    return [{"id": visit["_id"]} for visit in state.visits]
+
+
+def tell(state: State) -> State | Operation:
+    hit = dhis2.get("events").result()
+    return state if hit else dhis2.create("events", {"program": "x"})
+
+
+job = Job(
+    http.get_all("/visits", query={"since": cursor("visits")}).into("visits"),
+    postgresql.upsert_many("visits", computed(rows), key="visit_id", returning="id"),
+    register({"name": state.data["name"], "pin": credentials.acme.pin}, notify=True),
+    each(state.visits, tell, concurrency=4, on_error="collect"),
+    when(state.data["urgent"], tell, lambda state: state.replace(done=True)),
+    tap(print, state.data),
+    double(state.data["n"]).catch(lambda error, state: state).retry(2, wait=1.5),
+)
+
+assert_type(register({"name": "Amina"}), Operation)
+assert_type(double(2), Operation)
+assert_type(http.post("/x", {"a": 1}, query={"n": 1}), Operation)
+assert_type(job(State()), State)
+assert_type(Run(Workflow.of(job)).state, State)
+assert_type(resolve(state.data), Any)
+
+double("two")  # type: ignore[arg-type]
+double()  # type: ignore[call-arg]
+register({}, notfy=True)  # type: ignore[call-arg]
+http.get("/x", querry={})  # type: ignore[call-arg]
+each([1], tell, on_error="ignore")  # type: ignore[arg-type]
