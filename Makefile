@@ -23,7 +23,7 @@ check: $(INSTALLED) ## Check style, types, the floors of the packages and the co
 	$(RUN) -m ruff check .
 	$(RUN) -m ruff format --check .
 	$(RUN) -m mypy
-	.venv/bin/lint-imports --no-cache
+	.venv/bin/lint-imports --no-cache --no-logo
 	$(RUN) -m pytest -q tests/test_documents.py
 
 bench: $(INSTALLED) ## Measure the costs of crossdock beside the bare libraries

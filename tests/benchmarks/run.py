@@ -1,0 +1,134 @@
+"""What crossdock costs, as ratios to the bare library measured in the same run.
+
+Each pair is measured in turns, several times; the ratio of the medians is what counts, and the limit beside it is the goal.
+"""
+
+import functools
+import subprocess
+import sys
+import tempfile
+import timeit
+from collections.abc import Callable
+from pathlib import Path
+from statistics import median
+from time import perf_counter
+from typing import Any, NamedTuple
+
+from crossdock import State, operation, state
+
+TURNS = 9
+
+
+class Case(NamedTuple):
+    """A cost of ours, beside what it is compared with."""
+
+    what: str
+    bare: Callable[[], float]
+    ours: Callable[[], float]
+    limit: float
+
+
+class Measured(NamedTuple):
+    """The outcome of one case, in seconds."""
+
+    case: Case
+    bare: float
+    ours: float
+    spread: float
+
+    @property
+    def ratio(self) -> float:
+        """Ours over bare."""
+        return self.ours / self.bare
+
+    def __str__(self) -> str:
+        verdict = "ok  " if self.ratio <= self.case.limit else "OVER"
+        times = f"{_time(self.bare)} bare, {_time(self.ours)} ours, spread {self.spread:.0%}"
+        return f"{verdict}  {self.ratio:5.2f} × (limit {self.case.limit:g})  {self.case.what}: {times}"
+
+
+def _time(seconds: float) -> str:
+    return f"{seconds * 1e6:.2f} µs" if seconds < 1e-3 else f"{seconds * 1e3:.0f} ms"
+
+
+def measure(case: Case) -> Measured:
+    """Measure both sides in turns."""
+    pairs = [(case.bare(), case.ours()) for _ in range(TURNS)]
+    bare, ours = (median(side) for side in zip(*pairs, strict=True))
+    ratios = sorted(o / b for b, o in pairs)
+    return Measured(case, bare, ours, (ratios[-2] - ratios[1]) / median(ratios))
+
+
+def each_call(function: Callable[[], Any], number: int = 50_000) -> Callable[[], float]:
+    """Time one call of a function, as the mean over many."""
+    return lambda: timeit.timeit(function, number=number) / number
+
+
+def process(*arguments: str) -> Callable[[], float]:
+    """Time a whole Python process."""
+
+    def run() -> float:
+        started = perf_counter()
+        subprocess.run([sys.executable, *arguments], check=True, capture_output=True)
+        return perf_counter() - started
+
+    return run
+
+
+def bare_put(given: State, value: Any, *, key: Any = None) -> State:
+    """Make the same new state as the operation."""
+    return given.result(value)
+
+
+@operation
+def put(state: State, value: Any, *, key: Any = None) -> State:
+    """Make a new state."""
+    return state.result(value)
+
+
+def cases(folder: Path) -> list[Case]:
+    """Give all cases; job files for them go to a folder."""
+    small = State(data={"id": 1}, cursors={})
+    big = State(data=[{"n": n, "text": "x" * 80} for n in range(10_000)], cursors={})
+    built, bare_build = put("x"), each_call(lambda: functools.partial(bare_put, "x", key=1))
+    trivial, http_job = folder / "trivial.py", folder / "http_job.py"
+    trivial.write_text("from crossdock import Job, set_data\njob = Job(set_data(1))\n")
+    http_job.write_text(
+        "from crossdock import Job\nfrom crossdock.adaptors import http\njob = Job(lambda state: state if http else None)\n"
+    )
+    click, httpx = process("-c", "import click"), process("-c", "import httpx")
+    command = ("-m", "crossdock.cli")
+    return [
+        Case(
+            "calling an operation, 1 KB state",
+            each_call(lambda: bare_put(small, "x")),
+            each_call(lambda: built(small)),
+            3,
+        ),
+        Case(
+            "calling an operation, 1 MB state", each_call(lambda: bare_put(big, "x")), each_call(lambda: built(big)), 3
+        ),
+        Case("building an operation", bare_build, each_call(lambda: put("x", key=1)), 6),
+        Case(
+            "building one with two lazy paths",
+            bare_build,
+            each_call(lambda: put(state.data["a"], key=state.data["b"])),
+            12,
+        ),
+        Case("crossdock --help", click, process(*command, "--help"), 2),
+        Case("a trivial job", click, process(*command, "run", str(trivial)), 3),
+        Case("a job with http", httpx, process(*command, "run", str(http_job)), 2.2),
+    ]
+
+
+def main() -> int:
+    """Measure everything; the exit code says whether a limit was passed."""
+    with tempfile.TemporaryDirectory() as folder:
+        measured = [measure(case) for case in cases(Path(folder))]
+    for result in measured:
+        print(result)
+    return int(any(result.ratio > result.case.limit for result in measured))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
