@@ -42,7 +42,7 @@ clean: ## Remove all that was made here
 $(INSTALLED): pyproject.toml $(addsuffix /pyproject.toml,$(PACKAGES))
 	@echo "Making .venv and installing the packages into it (about a minute) …"
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "crossdock needs Python 3.11 or newer; say which: make PYTHON=python3.12"; exit 1; }
-	@$(PYTHON) -m venv .venv
+	@test -x $(RUN) || $(PYTHON) -m venv .venv
 	@$(RUN) -m pip install --quiet --disable-pip-version-check --upgrade 'pip>=25.1'
 	@$(RUN) -m pip install --quiet --disable-pip-version-check --group dev $(addprefix -e ,$(PACKAGES))
 	@touch $(INSTALLED)
