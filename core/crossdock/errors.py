@@ -278,7 +278,7 @@ def error_record(error: BaseException) -> dict[str, Any]:
         error: Any exception; one that came out of an operation names it and its line.
     """
     operation = getattr(error, "crossdock_operation", None)
-    where = {} if operation is None else {"operation": operation.name, "line": str(operation.site)}
+    where = {} if operation is None else {"operation": operation.name, "line": str(operation.site.deepest(error))}
     known = isinstance(error, CrossdockError)
     return {
         "code": getattr(error, "code", "error") if known else "job_exception",

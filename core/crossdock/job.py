@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from crossdock.declaration import Declaration
 from crossdock.errors import ArgumentError, CrossdockError, JobLoadError, closest, message_of
 from crossdock.operation import Operation, OperationLike, as_operation
-from crossdock.site import short
+from crossdock.site import Site, short
 from crossdock.state import State
 
 if TYPE_CHECKING:
@@ -137,7 +137,7 @@ def _import(file: "Path", source: str) -> ModuleType:
         raise JobLoadError(f"{short(str(file))} is not a Python file", fix="Name a .py file that has a job.")
     module = importlib.util.module_from_spec(spec)
     sys.modules[spec.name] = module
-    sys.path.insert(0, str(file.resolve().parent))
+    _let_import_from(str(file.resolve().parent))
     try:
         exec(compile(source, str(file.resolve()), "exec"), module.__dict__)  # noqa: S102 - a job is trusted code, SECURITY.md
     except SyntaxError as error:
@@ -160,18 +160,24 @@ def _import(file: "Path", source: str) -> ModuleType:
     return module
 
 
+def _let_import_from(folder: str) -> None:
+    """Let a job import its neighbours, before what is installed and after Python's own modules.
+
+    First of all, as a script's folder is, a job named ``http.py`` would take the place of Python's.
+    """
+    ends = ("site-packages", "dist-packages")
+    at = next((i for i, path in enumerate(sys.path) if path.endswith(ends)), len(sys.path))
+    if folder not in sys.path:
+        sys.path.insert(at, folder)
+
+
 def _place(error: SyntaxError, file: "Path") -> str:
     return f"{short(error.filename or str(file))}:{error.lineno}:{error.offset}"
 
 
-def _line_in(file: "Path", error: BaseException) -> str:
+def _line_in(file: "Path", error: BaseException) -> Site:
     """Give the last line of the job file on the way to an error."""
-    trace, line = error.__traceback__, 0
-    while trace is not None:
-        if trace.tb_frame.f_code.co_filename == str(file.resolve()):
-            line = trace.tb_lineno
-        trace = trace.tb_next
-    return f"{short(str(file))}:{line}"
+    return Site(str(file.resolve()), 0).deepest(error)
 
 
 def _no_job(module: ModuleType, job: Any) -> str:

@@ -158,7 +158,7 @@ class Operation:
                 return self._bound(state, arguments)
             return declaration.call(state, arguments, self, keep)
         except BaseException as error:
-            _mark(error, self)
+            mark(error, self)
             raise
         finally:
             current_state.reset(token)
@@ -196,7 +196,7 @@ class Operation:
             result.close()
         wrong = f"{self.name} ({self.site}) returned {_what(result)} instead of a state"
         error = WrongReturnError(wrong, **_hint(result))
-        _mark(error, self)
+        mark(error, self)
         raise error
 
 
@@ -225,14 +225,14 @@ class FunctionOperation(Operation):
         try:
             return call_with(self.arguments[0], state)
         except BaseException as error:
-            _mark(error, self)
+            mark(error, self)
             raise
 
     def __repr__(self) -> str:
         return self.name
 
 
-def _mark(error: BaseException, operation: Operation) -> None:
+def mark(error: BaseException, operation: Operation) -> None:
     """Note on an error which operation raised it: the innermost one, which is the first to see it."""
     if not hasattr(error, "crossdock_operation"):
         error.crossdock_operation = operation  # type: ignore[attr-defined]

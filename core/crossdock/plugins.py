@@ -80,7 +80,7 @@ class Plugins:
         self.broken: dict[str, PluginError] = {}
 
     def load(self) -> None:
-        """Register every installed plugin of the group ``crossdock.plugins``."""
+        """Register every installed plugin of the group ``crossdock.plugins``; what can't be is in ``broken``."""
         known = installed(PLUGINS)
         for found in known:
             try:
@@ -90,7 +90,6 @@ class Plugins:
                 self.register(found.name, module)
             except PluginError as error:
                 self.broken[found.name] = error
-                _logger.warning("the plugin %s is left out: %s", found.name, error)
 
     def register(self, name: str, plugin: object) -> None:
         """Register what a module or object implements of the hooks.

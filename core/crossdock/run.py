@@ -13,7 +13,7 @@ from crossdock.adaptor import Connections
 from crossdock.credentials import Credentials
 from crossdock.errors import CredentialError, ExitedError, Outcome, StateEncodingError, error_record, outcome_of
 from crossdock.job import all_parts
-from crossdock.operation import Operation
+from crossdock.operation import Operation, mark
 from crossdock.plugins import Plugins
 from crossdock.redaction import Redactor
 from crossdock.scope import Record, StopStep, Unit
@@ -182,9 +182,20 @@ class Run:
     def _fail(self, step: Step, outcome: Outcome, error: BaseException, received: bytes, record: Record) -> None:
         """End the run: what came in, and the error, are what is left of it."""
         self.outcome, self.error = outcome, error
+        for entry in (*record.failed, *record.warnings):
+            entry.update({key: _json_or_type(value) for key, value in entry.items()})
         state = State(decode(received))
         state = _with_record(state, record, {**(state.get("cursors") or {}), **self.checkpoint})
         self.state = State(self.redactor.in_value(state | {"errors": {step.name: error_record(error)}})[0])
+
+
+def _json_or_type(value: Any) -> Any:
+    """Give a value, or only its type if it is not JSON: what failed must not hide why."""
+    try:
+        encode(value)
+    except StateEncodingError:
+        return f"<{type(value).__name__}>"
+    return value
 
 
 class Cancelled(BaseException):
@@ -201,6 +212,7 @@ def _blamed(error: StateEncodingError, origins: Mapping[str, Operation]) -> Stat
     operation = origins.get(error.details.get("key", ""))
     if operation is None:
         return error
-    return StateEncodingError(
-        f"{error.message}, put there by {operation.name} ({operation.site})", fix=error.fix, **error.details
-    )
+    blamed = f"{error.message}, put there by {operation.name} ({operation.site})"
+    named = StateEncodingError(blamed, fix=error.fix, **error.details)
+    mark(named, operation)
+    return named

@@ -30,6 +30,15 @@ class Site:
     def __str__(self) -> str:
         return f"{short(self.file)}:{self.line}"
 
+    def deepest(self, error: BaseException) -> "Site":
+        """Give the last line of this file on the way to an error; this one if none was on it."""
+        trace, line = error.__traceback__, self.line
+        while trace is not None:
+            if trace.tb_frame.f_code.co_filename == self.file:
+                line = trace.tb_lineno
+            trace = trace.tb_next
+        return Site(self.file, line)
+
     @property
     def text(self) -> str:
         """The source line itself."""

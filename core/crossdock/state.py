@@ -212,7 +212,10 @@ def _checked_keys(value: Mapping[Any, Any]) -> Mapping[str, Any]:
 
 
 def _dump(value: Any) -> bytes:
-    text = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"), default=_as_text)
+    try:
+        text = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"), default=_as_text)
+    except ValueError:  # str() of over 4,300 digits
+        raise _NotJsonError("a whole number that is too long") from None
     try:
         return text.encode()
     except UnicodeEncodeError:

@@ -275,7 +275,7 @@ def test_cl_14_a_bad_job_is_refused_with_its_place(crossdock: Crossdock, tmp_pat
     (tmp_path / ("job.yaml" if path == "job.yaml" else "job.py")).write_bytes(content)
     done = crossdock("run", path)
     assert (done.returncode, done.stdout, "Traceback" in done.stderr) == (3, "", False), done.stderr
-    outcome, error, fix = done.stderr.splitlines()
+    outcome, error, *_, fix = done.stderr.splitlines()
     assert " refused in " in outcome
     assert said in error
     assert fix.startswith("  fix: ")
@@ -285,3 +285,15 @@ def test_cl_14_verbose_shows_where_it_comes_from(crossdock: Crossdock, write_job
     job = write_job("def deeper():\n    return 1 / 0\njob = deeper()")
     assert "Traceback" not in crossdock("run", job).stderr
     assert "in deeper\n    return 1 / 0" in crossdock("run", job, "--verbose").stderr
+
+
+def test_a_job_imports_its_neighbours_and_hides_none_of_pythons_modules(crossdock: Crossdock, tmp_path):
+    folder = tmp_path / "jobs"
+    folder.mkdir()
+    (folder / "json.py").write_text("raise RuntimeError('this is not the json of Python')")
+    (folder / "districts.py").write_text("NAMES = {'KSM': 'Kisumu'}")
+    (folder / "job.py").write_text(
+        "import json\nfrom crossdock import Job, set_data\nfrom districts import NAMES\njob = Job(set_data(NAMES))"
+    )
+
+    assert crossdock("run", folder / "job.py").json == {"data": {"KSM": "Kisumu"}}

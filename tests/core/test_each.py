@@ -276,3 +276,10 @@ def test_a_checkpoint_inside_an_item_or_catch_is_an_error(run_job, inside):
     run = run_job(inside(save_cursor("v", 1, checkpoint=True)))
 
     assert (run.outcome, run.error.code) == ("failed", "bad_argument")
+
+
+@pytest.mark.parametrize("concurrency", [1, 3])
+def test_a_broken_job_is_not_collected(run_job, concurrency):
+    run = run_job(each([1, 2, 3], lambda s: None, on_error="collect", concurrency=concurrency))
+
+    assert (run.outcome, run.error.code) == ("crashed", "wrong_return")

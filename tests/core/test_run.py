@@ -265,3 +265,17 @@ def test_a_failed_item_names_its_operation(run_job):
     run = run_job(each([1], inner, on_error="collect"))
 
     assert run.state.failed[0]["error"]["operation"] == "inner"
+
+
+def test_the_line_of_a_failure_is_the_one_that_raised(run_job):
+    def boom(state):
+        number = 0
+        return state.result(1 / number)
+
+    def outer(state):
+        return Job(boom)
+
+    record = run_job(outer).state.errors["job"]
+
+    assert record["operation"] == "boom"
+    assert record["line"].endswith(f"test_run.py:{boom.__code__.co_firstlineno + 2}")

@@ -51,11 +51,14 @@ def main() -> None:
     """Be the command ``crossdock``."""
     from crossdock.cli.adaptors import adaptors
     from crossdock.cli.run import run
+    from crossdock.errors import PluginError
     from crossdock.plugins import Plugins
 
     cli.add_command(run)
     cli.add_command(adaptors)
     plugins = Plugins()
     plugins.load()
+    for name, error in plugins.broken.items():
+        show_error(PluginError(f"the plugin {name} is left out: {error}", fix=error.fix))
     plugins.add_commands(cli)
     cli()

@@ -61,6 +61,10 @@ def show(name: str, operation: str | None, *, as_json: bool) -> None:
     write_result((json.dumps(overview, indent=2) if as_json else _overview(overview)) + "\n", None)
 
 
+_LONGEST_PROBE = 60.0
+"""Seconds that loading all adaptors may take."""
+
+
 def _probe(known: list[Installed]) -> list[dict[str, Any]]:
     """Load all adaptors in one child process; if one takes that down, each in its own."""
     statuses = _child(
@@ -79,7 +83,10 @@ def _probe_one(name: str, known: list[Installed]) -> dict[str, Any]:
     if statuses:
         return dict(statuses[0])
     entry = next(entry for entry in known if entry.name == name)
-    problem = {"message": f"loading {entry} ends the process", "fix": f"Repair or reinstall {entry.distribution}."}
+    problem = {
+        "message": f"loading {entry} ends the process, or never ends",
+        "fix": f"Repair or reinstall {entry.distribution}.",
+    }
     return {
         "name": name,
         "distribution": entry.distribution,
@@ -92,13 +99,14 @@ def _probe_one(name: str, known: list[Installed]) -> dict[str, Any]:
 def _child(code: str) -> list[dict[str, Any]] | None:
     import subprocess  # imported late: --help needs none of it
 
-    done = subprocess.run(
-        [sys.executable, "-P", "-c", code], stdin=subprocess.DEVNULL, capture_output=True, check=False, text=True
-    )
-    lines = done.stdout.splitlines()
-    if done.returncode != 0 or not lines:
+    command = [sys.executable, "-P", "-c", code]
+    try:
+        done = subprocess.run(
+            command, stdin=subprocess.DEVNULL, capture_output=True, check=True, text=True, timeout=_LONGEST_PROBE
+        )
+        statuses: list[dict[str, Any]] = json.loads(done.stdout.splitlines()[-1])
+    except (subprocess.SubprocessError, ValueError, IndexError):  # it ended, hung, or printed over its answer
         return None
-    statuses: list[dict[str, Any]] = json.loads(lines[-1])
     return statuses
 
 

@@ -1,6 +1,7 @@
 """One job on one input, in a child process that is watched, reported and accounted for."""
 
 import json
+import linecache
 import logging
 import sys
 import time
@@ -189,10 +190,19 @@ def _given(order: Order, message: Message) -> list[tuple[Any, str]]:
 
 def _log_to_stderr(*, verbose: bool) -> None:
     handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(logging.Formatter("%(levelname)s %(name)s: %(message)s" if verbose else "%(message)s"))
+    handler.setFormatter(logging.Formatter("%(levelname)s %(name)s: %(message)s") if verbose else _Plain())
     logging.basicConfig(handlers=[handler], level=logging.DEBUG if verbose else logging.WARNING, force=True)
     logging.getLogger("crossdock").setLevel(logging.DEBUG if verbose else logging.INFO)
     logging.captureWarnings(capture=True)
+
+
+class _Plain(logging.Formatter):
+    """What is for information stands alone; a warning says that it is one."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Give the line of a record."""
+        mark = f"{record.levelname.lower()}: " if record.levelno > logging.INFO else ""
+        return mark + super().format(record)
 
 
 def _loading(error: BaseException) -> dict[str, str]:
@@ -255,4 +265,13 @@ def _summary(order: Order, report: dict[str, Any], seconds: float) -> str:
 def _error_lines(error: dict[str, Any]) -> list[str]:
     where = f" in {error['operation']} ({error['line']})" if "operation" in error else ""
     where = f" at {error['line']}" if not where and "line" in error else where
-    return [f"  {error['type']} [{error['code']}]{where}: {error['message']}", f"  fix: {error['fix']}"]
+    lines = [f"  {error['type']} [{error['code']}]{where}: {error['message']}"]
+    if source := _source(error.get("line", "")):
+        lines.append(f"      {source}")
+    return [*lines, f"  fix: {error['fix']}"]
+
+
+def _source(line: str) -> str:
+    """Give the text of a line, which is written ``file:number``."""
+    file, _, number = line.rpartition(":")
+    return linecache.getline(file, int(number)).strip() if number.isdigit() else ""

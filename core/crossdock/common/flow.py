@@ -42,7 +42,8 @@ def each(
         concurrency: How many items may be in work at once.
         on_error: ``raise`` fails at the first item that fails; ``collect`` keeps it in
             ``state.failed`` as ``{index, key, item, error}`` and goes on; ``stop`` keeps it and
-            ends the loop there. With the last two the run ends as ``partial``.
+            ends the loop there. With the last two the run ends as ``partial``. An error that
+            shows that the job itself is broken is raised in any case.
         key: The field of an item that tells it from the others.
         commit: ``item`` commits before the loop and after every item, for "call an API, write
             down its answer".
@@ -232,10 +233,18 @@ class _Loop:
         try:
             value = self._in_unit(start, own)
         except (Exception, StopStep) as error:  # noqa: BLE001 - what becomes of it is on_error's to say
-            if self.on_error != "collect" or isinstance(error, StopStep):
+            if not self._goes_on_after(error):
                 self.halted.set()
             return _Done(index, item, None, error, record)
         return _Done(index, item, value, None, record)
+
+    def _goes_on_after(self, error: BaseException) -> bool:
+        """Tell whether an item's failure is its own; a broken job would break on every item."""
+        return (
+            self.on_error == "collect"
+            and getattr(error, "outcome", "failed") != "crashed"
+            and isinstance(error, Exception)
+        )
 
     def _in_unit(self, start: State, own: Unit | None) -> Any:
         if own is None:
@@ -250,7 +259,7 @@ class _Loop:
         error = done.error
         if isinstance(error, StopStep):
             raise StopStep(error.reason, self.state) from None
-        if self.on_error == "raise" and error is not None:
+        if error is not None and (self.on_error == "raise" or getattr(error, "outcome", "failed") == "crashed"):
             error.add_note(f"in item {done.number}{self._named(done.item)} of each")
             raise error
         assert error is not None  # noqa: S101 - only failed items get here
