@@ -87,6 +87,12 @@ def test_a_choice_holds_for_its_operation_alone(run_job):
     assert run.state.after[0] == "main"
 
 
+def test_a_choice_ends_with_its_operation(run_job):
+    run = run_job(whoami(credential="other"), lambda s: s.result(crm.connection), credentials=TWO)
+
+    assert run.state.data == "main"
+
+
 def test_a_choice_travels_with_an_iterator(run_job):
     run = run_job(names(credential="other"), lambda s: s.result(list(s.data)), credentials=TWO)
 

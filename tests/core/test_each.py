@@ -126,7 +126,7 @@ def test_after_a_failure_no_further_item_is_started():
 
     with pytest.raises(JobError):
         each(range(1000), work, concurrency=2)(State())
-    assert len(started) <= 4
+    assert len(started) <= 3  # item 1 may end, and let item 2 start, just before item 0 fails
 
 
 def test_at_most_twice_as_many_items_are_drawn_ahead():

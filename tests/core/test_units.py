@@ -212,6 +212,19 @@ def test_stop_commits(run_job, ledger, write):
     assert ledger.entries == [1]
 
 
+def test_stop_inside_an_item_and_a_function_keeps_what_was_written(run_job, ledger, write):
+    from crossdock import stop
+
+    def inside(s):
+        return Job(write("called"), stop("enough"))(s)
+
+    run_job(each([1, 2], Job(write("item"), stop("enough")), on_error="collect"))
+    run_job(inside)
+    run_job(Job(write("caught"), stop("enough")).catch(lambda error, s: s))
+
+    assert ledger.entries == ["item", "called", "caught"]
+
+
 def test_in_run_carries_the_run_to_a_thread(run_job, ledger, write):
     def threaded(s):
         thread = threading.Thread(target=in_run(lambda: write("threaded")(s)))

@@ -6,7 +6,6 @@ import logging
 import sys
 import time
 import traceback
-from contextlib import AbstractContextManager, nullcontext
 from datetime import datetime
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -66,35 +65,52 @@ def supervise(order: Order, output: str | None, timeout: float | None) -> int:
 
 def _report(order: Order, message: Message, timeout: float | None) -> dict[str, Any]:
     """Run the job in a child, show what it does, and give its report or one on its end."""
-    redact, reports, started = Redactor(), list[dict[str, Any]](), time.perf_counter()
-    with _progress() as status:
-
-        def on_message(sent: dict[str, Any]) -> None:
-            if "secret" in sent:
-                redact.add(sent["secret"], what="a credential")
-            elif "operation" in sent:
-                status.update(f"{sent['operation']} …") if status is not None else None
-            else:
-                reports.append(sent)
-
-        child = Child(
-            lambda send: _work(order, message, send),
-            on_message=on_message,
-            on_output=lambda text: say(redact(text), end=""),
-        )
+    screen, started = _Screen(), time.perf_counter()
+    child = Child(lambda send: _work(order, message, send), on_message=screen.take, on_output=screen.show)
+    with screen:  # after the fork: the display has a thread of its own
         ended = child.follow(timeout=timeout)
-    report = _without_report(order, message, ended, timeout, redact) if ended.timed_out or not reports else reports[-1]
-    say(redact(_summary(order, report, time.perf_counter() - started)))
+    report = screen.report
+    if ended.timed_out or report is None:
+        report = _without_report(order, message, ended, timeout, screen.redact)
+    say(screen.redact(_summary(order, report, time.perf_counter() - started)))
     return report
 
 
-def _progress() -> AbstractContextManager[Any]:
-    """Show on a terminal, and only there, what the run is doing."""
-    if sys.stderr is None or not sys.stderr.isatty():
-        return nullcontext()
-    from rich.console import Console
+class _Screen:
+    """What a person sees of a run: what it prints and, on a terminal and only there, what it is doing."""
 
-    return Console(stderr=True).status("starting …")
+    def __init__(self) -> None:
+        self.redact = Redactor()
+        self.report: dict[str, Any] | None = None
+        self._status: Any = None
+
+    def take(self, sent: dict[str, Any]) -> None:
+        """Take what the child sends: a secret to mask, the operation that starts, the report."""
+        if "secret" in sent:
+            self.redact.add(sent["secret"], what="a credential")
+        elif "operation" not in sent:
+            self.report = sent
+        elif self._status is not None:
+            self._status.update(f"{sent['operation']} …")
+
+    def show(self, text: str) -> None:
+        """Show what the child prints."""
+        if self._status is None:
+            say(self.redact(text), end="")
+        else:
+            self._status.console.print(self.redact(text), end="", markup=False, highlight=False, soft_wrap=True)
+
+    def __enter__(self) -> None:
+        if sys.stderr is not None and sys.stderr.isatty():
+            from rich.console import Console
+
+            self._status = Console(stderr=True).status("starting …")
+            self._status.start()
+
+    def __exit__(self, *_: object) -> None:
+        if self._status is not None:
+            self._status.stop()
+            self._status = None
 
 
 def _work(order: Order, message: Message, send: Send) -> None:
