@@ -3,7 +3,7 @@
 from crossdock_http.client import Client
 from crossdock_http.configuration import HttpConfiguration
 from crossdock_http.errors import HttpConnectionError, HttpError, RedirectError, UrlError
-from crossdock_http.operations import adaptor, delete, get, get_all, patch, post, put, request
+from crossdock_http.operations import adaptor, delete, get, get_all, head, patch, post, put, request
 
 __all__ = [
     "Client",
@@ -16,6 +16,7 @@ __all__ = [
     "delete",
     "get",
     "get_all",
+    "head",
     "patch",
     "post",
     "put",

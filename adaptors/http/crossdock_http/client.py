@@ -1,55 +1,41 @@
 """Client: one HTTP system, asked safely. The one module that imports httpx."""
 
-import json as json_module
 import logging
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any, Literal, Self, TypedDict, Unpack
+from typing import Any, NamedTuple, Self, Unpack
+from urllib.parse import urljoin
 
 import httpx
 from crossdock import Answer, UnknownOutcomeError
-from crossdock.state import encode
 from pydantic import SecretStr
 
 from crossdock_http.address import next_url, shown, url_of
 from crossdock_http.configuration import HttpConfiguration
+from crossdock_http.content import Query, RequestOptions, content_of, headers_of, query_of
 from crossdock_http.errors import HttpConnectionError, HttpError, RedirectError
-
-Parse = Literal["auto", "json", "text"]
-
-
-Query = list[tuple[str, str | int | float | bool | None]]
-
-
-class RequestOptions(TypedDict, total=False):
-    """What every request may be given; None stands for the default."""
-
-    params: Mapping[str, Any] | None
-    """Values for ``{name}`` in the path; each becomes one segment."""
-    query: Mapping[str, Any] | None
-    """Query parameters; a list repeats its key, None leaves it out."""
-    headers: Mapping[str, Any] | None
-    """Headers for this request; None leaves one out."""
-    json: Any
-    """A body to send as JSON: any JSON value, also a list."""
-    body: str | bytes | None
-    """A body to send as it is; text goes as UTF-8."""
-    content_type: str | None
-    """The type of ``body``."""
-    parse: Parse | None
-    """``auto`` (the default) reads JSON where the answer says that it is, else text; or ``json``, ``text``."""
-    ok: set[int] | None
-    """Statuses from 300 up that count as success."""
-
-
-TRANSIENT = frozenset({408, 425, 429, 502, 503, 504})
-"""The statuses after which the same request may succeed."""
+from crossdock_http.patience import patiently
+from crossdock_http.reply import Reply
 
 _READS = frozenset({"GET", "HEAD", "OPTIONS"})
+_REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _MOST_REDIRECTS = 5
-_EXCERPT = 2000
 _logger = logging.getLogger("crossdock.http")
+
+
+class _Request(NamedTuple):
+    """A request as it is sent."""
+
+    method: str
+    url: str
+    query: Query
+    headers: Mapping[str, str]
+    body: bytes | None
+    timeout: float
+
+    def __str__(self) -> str:
+        return f"{self.method} {shown(self.url)}"
 
 
 class Client:
@@ -69,7 +55,10 @@ class Client:
         self, configuration: HttpConfiguration, *, headers: Mapping[str, str | SecretStr | None] | None = None
     ) -> None:
         self._configuration = configuration
-        self._headers = _headers({"authorization": configuration.authorization(), **(headers or {})})
+        key = configuration.api_key
+        own = {key.header: key.value} if key is not None and key.header is not None else {}
+        self._headers = headers_of({"authorization": configuration.authorization(), **own, **(headers or {})})
+        self._query = query_of({key.query: key.value.get_secret_value()}) if key is not None and key.query else []
         self._http: httpx.Client | None = None
 
     def __enter__(self) -> Self:
@@ -98,13 +87,24 @@ class Client:
             HttpConnectionError: There is no connection, or no answer to a read.
             UnknownOutcomeError: A write was sent, and no answer came.
         """
-        method, started = method.upper(), time.perf_counter()
-        content, type_ = _content(options.get("json"), options.get("body"), options.get("content_type"))
-        headers = {**self._headers, **_headers({"content-type": type_}), **_headers(options.get("headers") or {})}
-        url, query = self.url(path, options.get("params")), _query(options.get("query") or {})
-        response = self._followed(method, url, query, headers, content)
-        _logger.debug("%s %s: %s", method, shown(url), response.status_code)
-        return _answer(method, response, time.perf_counter() - started, options)
+        content = content_of(options)
+        headers = {
+            **self._headers,
+            **headers_of({"content-type": content.type}),
+            **headers_of(options.get("headers") or {}),
+        }
+        request = _Request(
+            method.upper(),
+            self.url(path, options.get("params")),
+            self._query + query_of(options.get("query") or {}),
+            headers,
+            content.body,
+            options.get("timeout") or self._configuration.timeout,
+        )
+        retry, idempotent = options.get("retry"), bool(options.get("idempotent"))
+        times = self._configuration.retry if retry is None else retry
+        reply = patiently(lambda: self._followed(request), method=request.method, retry=times, idempotent=idempotent)
+        return reply.answer(options.get("parse") or "auto", options.get("ok"))
 
     def get(self, path: str, **options: Unpack[RequestOptions]) -> Answer:
         """Send a GET request; the options are those of ``request``."""
@@ -125,6 +125,10 @@ class Client:
     def delete(self, path: str, **options: Unpack[RequestOptions]) -> Answer:
         """Send a DELETE request; the options are those of ``request``."""
         return self.request("DELETE", path, **options)
+
+    def head(self, path: str, **options: Unpack[RequestOptions]) -> Answer:
+        """Send a HEAD request; the options are those of ``request``."""
+        return self.request("HEAD", path, **options)
 
     def pages(self, path: str, **options: Unpack[RequestOptions]) -> Iterator[Answer]:
         """Give a page and those that its ``next`` links lead to.
@@ -148,149 +152,88 @@ class Client:
                 )
             seen.add(url)
 
-    def _followed(
-        self, method: str, url: str, query: Query, headers: Mapping[str, str], content: bytes | None
-    ) -> httpx.Response:
-        """Send a request, and follow a read to where it was redirected on the same origin."""
+    def _followed(self, request: _Request) -> Reply:
+        """Send a request, and follow it to where it was redirected on its own origin."""
         for _ in range(_MOST_REDIRECTS + 1):
-            response = self._send(method, url, query, headers, content)
-            location = response.headers.get("location")
-            if response.status_code not in (301, 302, 303, 307, 308) or not location:
-                return response
-            if method not in _READS:
+            reply = self._sent(request)
+            location = reply.headers.get("location")
+            if reply.status not in _REDIRECTS or not location:
+                return reply
+            if request.method not in _READS and reply.status not in (307, 308):
                 raise RedirectError(
-                    f"{method} {shown(url)} was redirected to {shown(str(response.url.join(location)))}",
-                    status=response.status_code,
+                    f"{request} was redirected to {shown(urljoin(request.url, location))}", status=reply.status
                 )
-            url, query = next_url(str(response.url), location), []
+            request = request._replace(url=next_url(request.url, location), query=self._query)
         raise RedirectError(
-            f"{method} {shown(url)} was redirected more than {_MOST_REDIRECTS} times",
-            fix="Check base_url and the path.",
+            f"{request} was redirected more than {_MOST_REDIRECTS} times", fix="Check base_url and the path."
         )
 
-    def _send(
-        self, method: str, url: str, query: Query, headers: Mapping[str, str], content: bytes | None
-    ) -> httpx.Response:
+    def _sent(self, request: _Request) -> Reply:
+        """Send a request once, and read its reply within its time and size."""
         if self._http is None:
             raise RuntimeError("the Client is not open: use it in a with statement")
-        address = httpx.URL(url)
-        if query:
-            address = (
-                address.copy_merge_params(httpx.QueryParams(query))
-                if address.query
-                else address.copy_with(params=httpx.QueryParams(query))
-            )
-        with _mapped(method, url):
-            return self._http.request(method, address, headers=headers, content=content)
+        started = time.perf_counter()
+        with (
+            _mapped(request),
+            self._http.stream(
+                request.method,
+                _address(request),
+                headers=request.headers,
+                content=request.body,
+                timeout=request.timeout,
+            ) as response,
+        ):
+            body = self._read(request, response, started + request.timeout)
+        seconds = time.perf_counter() - started
+        _logger.debug("%s: %s in %.3f s", request, response.status_code, seconds)
+        url = shown(str(response.url))
+        return Reply(
+            request.method, url, response.status_code, response.reason_phrase, dict(response.headers), body, seconds
+        )
+
+    def _read(self, request: _Request, response: httpx.Response, deadline: float) -> bytes:
+        """Read a body: no more than the limit, and no longer than the deadline."""
+        limit, body = self._configuration.max_response_bytes, bytearray()
+        for chunk in response.iter_bytes():
+            body += chunk
+            if len(body) > limit:
+                raise HttpError(
+                    f"{request} answered more than {limit} bytes",
+                    fix="Ask for less, or raise max_response_bytes in the credential.",
+                    status=response.status_code,
+                )
+            if time.perf_counter() > deadline:
+                raise httpx.ReadTimeout("the answer took too long", request=response.request)
+        return bytes(body)
+
+
+def _address(request: _Request) -> httpx.URL:
+    address = httpx.URL(request.url)
+    if not request.query:
+        return address
+    added = httpx.QueryParams(request.query)
+    return address.copy_merge_params(added) if address.query else address.copy_with(params=added)
 
 
 @contextmanager
-def _mapped(method: str, url: str) -> Iterator[None]:
+def _mapped(request: _Request) -> Iterator[None]:
     """Turn what httpx raises into our errors, without URLs' secrets."""
-    what = f"{method} {shown(url)}"
     try:
         yield
     except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as error:
-        raise HttpConnectionError(f"{what}: no connection ({type(error).__name__})") from error
-    except httpx.TransportError as error:
-        if method in _READS:
-            raise HttpConnectionError(f"{what}: no whole answer ({type(error).__name__})") from error
-        raise UnknownOutcomeError(f"{what} was sent, and no whole answer came ({type(error).__name__})") from error
-    except (httpx.DecodingError, httpx.InvalidURL) as error:
-        raise HttpError(f"{what}: {type(error).__name__}", fix="Check the URL and what the system sends.") from error
-
-
-def _answer(method: str, response: httpx.Response, seconds: float, options: RequestOptions) -> Answer:
-    metadata = {
-        "method": method,
-        "url": shown(str(response.url)),
-        "status": response.status_code,
-        "headers": {name: value for name, value in response.headers.items() if name != "set-cookie"},
-        "duration": round(seconds, 6),
-    }
-    if response.status_code >= 300 and response.status_code not in (options.get("ok") or ()):
-        raise _status_error(method, response, metadata)
-    return Answer(
-        _parsed(method, response, options.get("parse") or "auto"), response=metadata, status=response.status_code
-    )
-
-
-def _status_error(method: str, response: httpx.Response, metadata: dict[str, Any]) -> HttpError:
-    status = response.status_code
-    try:
-        data = _parsed(method, response, "auto")
-    except HttpError:
-        data = response.text
-    return HttpError(
-        f"{method} {metadata['url']} answered {status} {response.reason_phrase}".rstrip(),
-        fix=_FIXES.get(status),
-        transient=status in TRANSIENT,
-        answer=Answer(data, response=metadata, status=status),
-        status=status,
-        method=method,
-        url=metadata["url"],
-        body=response.text[:_EXCERPT],
-    )
-
-
-_FIXES = {
-    401: "Check the user, password or token of the credential.",
-    403: "Give the user of the credential the right to do this.",
-    404: "Check the path and base_url.",
-    429: "Send less at a time, or repeat later: .retry(times, wait=seconds).",
-}
-
-
-def _parsed(method: str, response: httpx.Response, parse: Parse) -> Any:
-    type_ = response.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if method == "HEAD" or not response.content:
-        return None
-    if parse == "text" or (parse == "auto" and type_ != "application/json" and not type_.endswith("+json")):
-        return response.text
-    try:
-        return json_module.loads(response.content, parse_constant=_refuse)
-    except ValueError as error:
+        raise HttpConnectionError(f"{request}: no connection ({type(error).__name__})", sent=False) from error
+    except (httpx.LocalProtocolError, httpx.UnsupportedProtocol, httpx.InvalidURL) as error:
         raise HttpError(
-            f"{method} {shown(str(response.url))} answered {type_ or 'no content type'} of {len(response.content)} bytes where JSON was expected",
-            fix="Check base_url and the login: a page for people may stand there. Or ask for parse='text'.",
-            status=response.status_code,
+            f"{request} can't be sent ({type(error).__name__})", fix="Check the URL, the headers and the body."
         ) from error
-
-
-def _refuse(name: str) -> None:
-    raise ValueError(f"{name} is not JSON")
-
-
-def _content(json: Any, body: str | bytes | None, content_type: str | None) -> tuple[bytes | None, str | None]:
-    if json is not None and body is not None:
-        raise HttpError("the request has both json= and body=", fix="Give one of them.")
-    if json is not None:
-        return encode(json), content_type or "application/json"
-    if body is None:
-        return None, content_type
-    return (
-        (body.encode(), content_type or "text/plain; charset=utf-8")
-        if isinstance(body, str)
-        else (body, content_type or "application/octet-stream")
-    )
-
-
-def _headers(given: Mapping[str, Any]) -> dict[str, str]:
-    plain = {
-        name.lower(): value.get_secret_value() if isinstance(value, SecretStr) else value
-        for name, value in given.items()
-    }
-    return {name: str(value) for name, value in plain.items() if value is not None}
-
-
-def _query(given: Mapping[str, Any]) -> Query:
-    pairs = [
-        (key, item) for key, value in given.items() for item in (value if isinstance(value, list | tuple) else [value])
-    ]
-    return [(key, _query_text(value)) for key, value in pairs if value is not None]
-
-
-def _query_text(value: Any) -> str:
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    return str(value) if isinstance(value, str | int | float) else encode(value).decode().strip('"')
+    except httpx.TransportError as error:
+        what = (
+            f"no whole answer within {request.timeout:g} s"
+            if isinstance(error, httpx.TimeoutException)
+            else "no whole answer"
+        )
+        if request.method in _READS:
+            raise HttpConnectionError(f"{request}: {what} ({type(error).__name__})") from error
+        raise UnknownOutcomeError(f"{request} was sent, and {what} came ({type(error).__name__})") from error
+    except httpx.DecodingError as error:
+        raise HttpError(f"{request} answered with a broken encoding", fix="Check what the system sends.") from error

@@ -7,6 +7,8 @@ AdaptorError
 └── UrlError                   a URL or path that must not be requested
 """
 
+from typing import Any
+
 from crossdock import AdaptorError
 
 
@@ -29,6 +31,11 @@ class HttpConnectionError(AdaptorError):
     code = "connection_failed"
     fix = "Check base_url and the network, and try again."
     transient = True
+
+    def __init__(self, message: str, *, sent: bool = True, **details: Any) -> None:
+        super().__init__(message, **details)
+        self.sent = sent
+        """Whether the request may have reached the system."""
 
 
 class UrlError(AdaptorError):

@@ -5,8 +5,9 @@ from typing import Any, TypedDict, Unpack
 
 from crossdock import Adaptor, Effect, State
 
-from crossdock_http.client import Client, Parse, RequestOptions
+from crossdock_http.client import Client
 from crossdock_http.configuration import HttpConfiguration
+from crossdock_http.content import Parse, RequestOptions
 from crossdock_http.errors import HttpError
 
 
@@ -18,14 +19,18 @@ class WithoutBody(TypedDict, total=False):
     headers: Mapping[str, Any] | None
     parse: Parse | None
     ok: set[int] | None
+    timeout: float | None
+    retry: int | None
     credential: str | None
 
 
 class WithBody(WithoutBody, total=False):
     """What an operation with a body may be given; each is an option of ``request``."""
 
+    form: Mapping[str, Any] | None
     body: str | bytes | None
     content_type: str | None
+    idempotent: bool | None
 
 
 def _effect(method: str, **_: Any) -> Effect:
@@ -76,6 +81,17 @@ def get(state: State, path: str, **options: Unpack[WithoutBody]) -> State:
         http.get(<str 12>, params=<dict 1>)
     """
     return _answer(state, "GET", path, **options)
+
+
+@adaptor.operation(effect="read")
+def head(state: State, path: str, **options: Unpack[WithoutBody]) -> State:
+    """Ask for the metadata of a resource only: ``data`` is None; the options are those of ``request``.
+
+    Example:
+        >>> head("/files/{id}", params={"id": "F-7"})
+        http.head(<str 11>, params=<dict 1>)
+    """
+    return _answer(state, "HEAD", path, **options)
 
 
 @adaptor.operation(effect="read")

@@ -178,7 +178,7 @@ def test_a_status_that_may_pass_is_transient(httpserver, run_http, status):
     assert failure(run_http(http.get("/x"))).transient is True
 
 
-@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+@pytest.mark.parametrize("status", [301, 302, 303])
 def test_ht_07_a_redirected_write_is_an_error_and_not_an_empty_get(httpserver, run_http, status):
     httpserver.expect_request("/x").respond_with_data("", status=status, headers={"Location": "/y"})
 
@@ -187,6 +187,18 @@ def test_ht_07_a_redirected_write_is_an_error_and_not_an_empty_get(httpserver, r
     assert isinstance(error, RedirectError)
     assert "base_url" in error.fix
     assert len(httpserver.log) == 1
+
+
+@pytest.mark.parametrize("status", [307, 308])
+def test_ht_07_and_h32_a_write_is_sent_on_where_its_method_and_body_stay(httpserver, run_http, status):
+    httpserver.expect_request("/x").respond_with_data("", status=status, headers={"Location": "/y"})
+    httpserver.expect_request("/y", method="POST", json={"a": 1}).respond_with_json("there")
+    httpserver.expect_request("/far").respond_with_data(
+        "", status=status, headers={"Location": "http://other.example/y"}
+    )
+
+    assert run_http(http.post("/x", {"a": 1})).state.data == "there"
+    assert isinstance(failure(run_http(http.post("/far", {"a": 1}))), UrlError)
 
 
 def test_ht_06_a_read_follows_on_its_own_origin_only(httpserver, run_http):

@@ -334,16 +334,17 @@ def test_pg_12_a_connection_that_is_cut_is_a_transient_failure(clinics, run_sql)
     assert rows(clinics) == []
 
 
-def test_pg_12_a_connection_that_is_cut_before_the_commit_is_unknown(clinics, run_sql):
+def test_pg_12_a_connection_that_is_cut_before_the_commit_is_a_failure(clinics, run_sql):
     def cut(s):
         clinics.execute(
-            "select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'crossdock' and datname = current_database()"
+            "select pg_terminate_backend(pid) from pg_stat_activity"
+            " where application_name = 'crossdock' and datname = current_database()"
         )
         return s
 
     run = run_sql(postgresql.insert("clinics", {"code": "a"}), cut)
 
-    assert run.outcome in ("unknown", "failed")
+    assert (run.outcome, run.error.details["sqlstate"]) == ("failed", "57P01")
     assert rows(clinics) == []
 
 

@@ -1,0 +1,120 @@
+"""When a request is repeated, and after how long.
+
+Repeated by itself is only what cannot have happened: the connection was refused, or the server
+said 429 or 503 with ``Retry-After``. Anything else needs ``retry``, and can do no harm twice.
+"""
+
+import logging
+from collections.abc import Callable
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+
+from crossdock import CrossdockError
+
+from crossdock_http.errors import HttpConnectionError, HttpError
+from crossdock_http.reply import Reply
+
+TRIES = 3
+"""How often a request is tried that cannot have happened."""
+
+LONGEST_WAIT = 60.0
+"""Seconds; a server that asks for more is left for a later run."""
+
+_MAY_PASS = frozenset({408, 425, 429, 500, 502, 503, 504})
+_REPEATABLE = frozenset({"GET", "HEAD", "OPTIONS", "PUT", "DELETE"})
+_logger = logging.getLogger("crossdock.http")
+
+
+def retry_after(value: str | None, now: datetime | None = None) -> float | None:
+    """Read a ``Retry-After`` header (RFC 9110, 10.2.3).
+
+    Args:
+        value: Seconds or an HTTP date.
+        now: What a date is compared with.
+
+    Returns:
+        Seconds, not negative; None if there is no header or it can't be read.
+
+    Example:
+        >>> retry_after("2"), retry_after("-5"), retry_after("soon")
+        (2.0, 0.0, None)
+    """
+    if value is None:
+        return None
+    try:
+        return max(0.0, float(int(value)))
+    except ValueError:
+        pass  # then it is a date, or nonsense
+    try:
+        moment = parsedate_to_datetime(value)
+    except ValueError:
+        return None
+    return max(
+        0.0, ((moment if moment.tzinfo else moment.replace(tzinfo=UTC)) - (now or datetime.now(UTC))).total_seconds()
+    )
+
+
+class _RefusedForNow(Exception):  # noqa: N818 - a signal between two functions here, not an error
+    """A reply that asks to come again."""
+
+    def __init__(self, reply: Reply, wait: float | None) -> None:
+        super().__init__(str(reply.status))
+        self.reply = reply
+        self.wait = wait
+
+
+def patiently(send: Callable[[], Reply], *, method: str, retry: int, idempotent: bool) -> Reply:
+    """Send a request, and repeat it where that can do no harm and may help.
+
+    Args:
+        send: Sends it once.
+        method: Its method.
+        retry: How often it may be repeated after an answer that may pass, or no answer.
+        idempotent: Whether it may be sent twice whatever its method is.
+    """
+    import stamina  # imported late: it takes 20 ms
+
+    repeatable = idempotent or method in _REPEATABLE
+    tried = 0
+
+    def attempt() -> Reply:
+        reply = send()
+        wait = retry_after(reply.headers.get("retry-after"))
+        asked = reply.status in (429, 503) and wait is not None and wait <= LONGEST_WAIT
+        if asked or (retry and repeatable and reply.status in _MAY_PASS):
+            raise _RefusedForNow(reply, wait if asked else None)
+        return reply
+
+    def decide(error: Exception) -> bool | float:
+        nonlocal tried
+        tried += 1
+        if not _may_repeat(error, retry, repeatable=repeatable) or tried >= _tries(error, retry):
+            return False
+        wait = error.wait if isinstance(error, _RefusedForNow) else None
+        _logger.info("%s is tried again%s: %s", method, f" in {wait:g} s" if wait else "", error)
+        return True if wait is None else wait
+
+    try:
+        for context in stamina.retry_context(
+            on=decide, attempts=None, timeout=None, wait_initial=0.5, wait_max=30.0, wait_jitter=0.1
+        ):
+            with context:
+                return attempt()
+    except _RefusedForNow as refused:
+        return refused.reply
+    raise AssertionError("stamina gives up by raising")
+
+
+def _tries(error: Exception, retry: int) -> int:
+    cannot_have_happened = isinstance(error, _RefusedForNow) and error.wait is not None
+    cannot_have_happened = cannot_have_happened or (isinstance(error, HttpConnectionError) and not error.sent)
+    return max(TRIES, retry + 1) if cannot_have_happened else retry + 1
+
+
+def _may_repeat(error: Exception, retry: int, *, repeatable: bool) -> bool:
+    if isinstance(error, _RefusedForNow):
+        return True
+    if isinstance(error, HttpConnectionError):
+        return not error.sent or (retry > 0 and repeatable)
+    unanswered = isinstance(error, CrossdockError) and error.outcome == "unknown"
+    return unanswered and retry > 0 and repeatable and not isinstance(error, HttpError)

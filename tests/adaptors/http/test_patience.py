@@ -1,0 +1,256 @@
+"""What is repeated and what is not, how long a request may take, and how much it may bring."""
+
+import socket
+import threading
+import time
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+
+import pytest
+from crossdock import UnknownOutcomeError
+from crossdock.adaptors import http
+from crossdock_http import HttpConnectionError, HttpError
+from crossdock_http.patience import retry_after
+from werkzeug import Response
+
+
+@pytest.fixture
+def run_http(httpserver, run_job):
+    def run(*operations, **fields):
+        entry = {"adaptor": "http", "base_url": httpserver.url_for("").rstrip("/"), **fields}
+        return run_job(*operations, credentials={"api": entry})
+
+    return run
+
+
+def answers(httpserver, *replies):
+    """Answer one request after another, the last for good; give the times at which they came."""
+    times: list[float] = []
+
+    def handle(request):
+        times.append(time.monotonic())
+        status, headers = replies[min(len(times), len(replies)) - 1]
+        return Response("{}", status=status, headers=headers, content_type="application/json")
+
+    httpserver.expect_request("/x").respond_with_handler(handle)
+    return times
+
+
+@pytest.mark.parametrize("method", ["get", "post"])
+@pytest.mark.parametrize("status", [429, 503])
+def test_ht_10_and_h47_a_refusal_that_asks_to_come_again_is_obeyed(httpserver, run_http, method, status, caplog):
+    times = answers(httpserver, (status, {"Retry-After": "1"}), (200, {}))
+
+    with caplog.at_level("INFO", "crossdock"):
+        run = run_http(getattr(http, method)("/x"))
+
+    assert run.outcome == "success"
+    assert len(times) == 2
+    assert times[1] - times[0] >= 1
+    assert "tried again in 1 s" in caplog.text
+
+
+@pytest.mark.parametrize("value", [None, "99999999", "soon"])
+def test_ht_10_a_refusal_without_a_time_or_with_too_long_a_one_is_an_error(httpserver, run_http, value):
+    times = answers(httpserver, (429, {"Retry-After": value} if value else {}))
+
+    run = run_http(http.get("/x"))
+
+    assert (len(times), run.error.details["status"], run.error.transient) == (1, 429, True)
+
+
+def test_ht_10_a_system_that_goes_on_refusing_is_an_error(httpserver, run_http):
+    times = answers(httpserver, (503, {"Retry-After": "0"}))
+
+    assert run_http(http.post("/x", {})).error.details["status"] == 503
+    assert len(times) == 3
+
+
+NOW = datetime(2024, 5, 2, 10, 0, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("value", "seconds"),
+    [
+        ("2", 2),
+        ("-5", 0),
+        ("abc", None),
+        ("1.5", None),
+        (None, None),
+        (format_datetime(NOW + timedelta(seconds=30), usegmt=True), 30),
+        ("Wed, 01 May 2024 10:00:00 GMT", 0),
+    ],
+)
+def test_ht_10_retry_after_is_read_in_both_forms(value, seconds):
+    assert retry_after(value, NOW) == seconds
+
+
+@pytest.mark.parametrize("status", [408, 425, 500, 502, 503, 504])
+@pytest.mark.parametrize(("method", "requests"), [("get", 3), ("put", 3), ("delete", 3), ("post", 1), ("patch", 1)])
+def test_ht_11_with_retry_what_may_pass_is_repeated_where_that_does_no_harm(
+    httpserver, run_http, monkeypatch, status, method, requests
+):
+    monkeypatch.setattr("time.sleep", lambda _: None)  # how long it waits is proven above
+    times = answers(httpserver, (status, {}), (status, {}), (200, {}))
+
+    run = run_http(getattr(http, method)("/x", retry=2))
+
+    assert len(times) == requests
+    assert run.outcome == ("success" if requests == 3 else "failed")
+
+
+def test_ht_11_an_idempotent_write_is_repeated_too(httpserver, run_http, monkeypatch):
+    monkeypatch.setattr("time.sleep", lambda _: None)
+    times = answers(httpserver, (502, {}), (200, {}))
+
+    assert run_http(http.post("/x", {}, idempotent=True), retry=1).outcome == "success"
+    assert len(times) == 2
+
+
+@pytest.mark.parametrize("status", [400, 401, 403, 404, 409, 422])
+def test_ht_12_what_will_not_pass_is_never_repeated(httpserver, run_http, status):
+    times = answers(httpserver, (status, {}))
+
+    assert run_http(http.get("/x", retry=3)).outcome == "failed"
+    assert len(times) == 1
+
+
+def test_without_retry_an_error_is_one_request(httpserver, run_http):
+    times = answers(httpserver, (500, {}))
+
+    assert run_http(http.get("/x")).outcome == "failed"
+    assert len(times) == 1
+
+
+@contextmanager
+def raw_server(*chunks: bytes, pause: threading.Event | None = None):
+    """Answer each connection with chunks, a tenth of a second apart if they are to drip."""
+    connections = []
+    stopping = threading.Event()
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def serve():
+            while not stopping.is_set():
+                try:
+                    connection, _ = listener.accept()
+                except OSError:
+                    return
+                with connection:
+                    connections.append(connection.recv(65536))
+                    try:
+                        for chunk in chunks:
+                            connection.sendall(chunk)
+                            if pause is not None and stopping.wait(0.1):
+                                return
+                    except OSError:  # the client had enough
+                        continue
+
+        thread = threading.Thread(target=serve, daemon=True)
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{listener.getsockname()[1]}", connections
+        finally:
+            stopping.set()
+            listener.shutdown(socket.SHUT_RDWR)
+            thread.join()
+
+
+HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 1000\r\n\r\n"
+
+
+@pytest.mark.parametrize(
+    ("operation", "error"),
+    [(http.get("/x", timeout=0.5), HttpConnectionError), (http.post("/x", timeout=0.5), UnknownOutcomeError)],
+)
+def test_ht_03_an_answer_that_drips_ends_at_the_deadline(run_job, operation, error):
+    with raw_server(HEAD, *[b"x"] * 40, pause=threading.Event()) as (url, _):
+        started = time.monotonic()
+        run = run_job(operation, credentials={"api": {"adaptor": "http", "base_url": url}})
+
+    assert isinstance(run.error, error)
+    assert "0.5 s" in run.error.message
+    assert 0.5 <= time.monotonic() - started < 2
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        HEAD + b"short",
+        b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n",
+        b"HTTP/9.9 xyz\r\n\r\n",
+        b"nonsense\r\n\r\n",
+        b"",
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n",
+    ],
+)
+def test_ht_01_and_02_a_broken_answer_is_no_answer(run_job, reply):
+    with raw_server(reply) as (url, connections):
+        credentials = {"api": {"adaptor": "http", "base_url": url}}
+        read = run_job(http.get("/x"), credentials=credentials)
+        wrote = run_job(http.post("/x", {}), credentials=credentials)
+
+    assert (read.outcome, type(read.error)) == ("failed", HttpConnectionError)
+    assert (wrote.outcome, type(wrote.error)) == ("unknown", UnknownOutcomeError)
+    assert len(connections) == 2
+
+
+def test_ht_28_cut_at_every_byte_an_answer_is_never_a_wrong_success(run_job):
+    reply = b'HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 13\r\n\r\n{"done":true}'
+
+    outcomes = []
+    for cut in range(len(reply) + 1):
+        with raw_server(reply[:cut]) as (url, _):
+            run = run_job(http.post("/x", {}), credentials={"api": {"adaptor": "http", "base_url": url}})
+            outcomes.append(run.outcome)
+
+    assert outcomes == ["unknown"] * len(reply) + ["success"]
+
+
+def test_ht_04_an_answer_over_the_limit_is_an_error(httpserver, run_http):
+    httpserver.expect_request("/x").respond_with_data(b"x" * 2000)
+
+    run = run_http(http.get("/x"), max_response_bytes=1000)
+
+    assert isinstance(run.error, HttpError)
+    assert "more than 1000 bytes" in run.error.message
+    assert run_http(http.get("/x"), max_response_bytes=2000).outcome == "success"
+
+
+def test_ht_04_a_compressed_answer_counts_by_what_it_becomes(httpserver, run_http):
+    import gzip
+
+    httpserver.expect_request("/x").respond_with_data(
+        gzip.compress(b"x" * 1_000_000), headers={"Content-Encoding": "gzip"}
+    )
+
+    assert "more than 1000 bytes" in run_http(http.get("/x"), max_response_bytes=1000).error.message
+
+
+def test_a_refused_connection_is_tried_three_times(run_job, caplog):
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        url = f"http://127.0.0.1:{unused.getsockname()[1]}"
+
+    with caplog.at_level("INFO", "crossdock"):
+        run = run_job(http.post("/x", {}), credentials={"api": {"adaptor": "http", "base_url": url}})
+
+    assert (run.outcome, type(run.error)) == ("failed", HttpConnectionError)
+    assert caplog.text.count("is tried again") == 2
+
+
+@pytest.mark.parametrize("value", ["a\r\nX-Evil: 1", "a\nb", "a\0b"])
+def test_a_header_value_that_would_start_another_header_is_refused_by_name(httpserver, run_http, value):
+    run = run_http(http.get("/x", headers={"X-Name": value}))
+
+    assert isinstance(run.error, HttpError)
+    assert "'X-Name'" in run.error.message
+    assert httpserver.log == []
+
+
+def test_a_header_that_can_not_be_sent_is_an_error_and_not_unknown(httpserver, run_http):
+    run = run_http(http.post("/x", {}, headers={"X Name": "a"}))
+
+    assert (run.outcome, type(run.error)) == ("failed", HttpError)
+    assert httpserver.log == []

@@ -1,0 +1,68 @@
+"""The child process of a run: nothing that it started outlives it, and it does not outlive its parent."""
+
+import os
+import signal
+import subprocess
+from pathlib import Path
+
+import pytest
+from fix_command import COMMAND, Crossdock, WriteJob
+
+STARTS_A_PROCESS = """
+import os, subprocess
+from crossdock import Job, set_data
+
+def start(state):
+    child = subprocess.Popen(["sleep", "600"])
+    return state.result(child.pid)
+
+job = Job(start)
+"""
+
+WAITS = """
+import os, threading
+from crossdock import Job
+
+def wait(state):
+    print("pid", os.getpid(), flush=True)
+    threading.Event().wait()
+
+job = Job(wait)
+"""
+
+
+def is_gone(pid: int) -> bool:
+    """Tell whether a process ended; one that nobody waits for any more counts as ended."""
+    try:
+        return ") Z " in Path(f"/proc/{pid}/stat").read_text()
+    except (FileNotFoundError, ProcessLookupError):
+        return True
+
+
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="it looks into /proc: run it on Linux")
+def test_what_a_job_started_ends_with_its_run(crossdock: Crossdock, write_job: WriteJob):
+    done = crossdock("run", write_job(STARTS_A_PROCESS))
+
+    assert done.returncode == 0
+    assert is_gone(done.json["data"])
+
+
+@pytest.mark.skipif(
+    not hasattr(os, "pidfd_open"), reason="it waits for a process that is not its child: run it on Linux"
+)
+def test_a_run_ends_when_its_command_is_killed(write_job: WriteJob, tmp_path: Path):
+    command = subprocess.Popen(
+        [*COMMAND, "run", str(write_job(WAITS))], cwd=tmp_path, stderr=subprocess.PIPE, text=True
+    )
+    assert command.stderr is not None
+    pid = int(command.stderr.readline().split()[1])
+    child = os.pidfd_open(pid)
+
+    command.send_signal(signal.SIGKILL)
+    command.wait()
+
+    import select
+
+    assert select.select([child], [], [], 10)[0] == [child]
+    os.close(child)
+    command.stderr.close()
