@@ -69,6 +69,10 @@ class Redactor:
             self._pattern = re.compile("|".join(re.escape(form) for form in sorted(self._forms, key=len, reverse=True)))
         return self._pattern.sub(MASK, text)
 
+    def finds(self, text: str) -> bool:
+        """Tell whether a text holds a known secret."""
+        return self(text) != text
+
     def in_value(self, value: Any) -> tuple[Any, list[str]]:
         """Mask secrets in a JSON value.
 

@@ -167,17 +167,21 @@ class Run:
         cursors = {**(state.get("cursors") or {}), **record.cursors}
         state = _with_record(state.without("response", "index"), record, cursors)
         try:
-            masked, paths = self.redactor.in_value(state)
-            for path in paths:
-                _logger.warning("a secret stood in the state at %s and is stored as ***", path)
-                record.warnings.append({"code": "secret_in_state", "path": path})
-            state = _with_record(State(masked), record, cursors)
-            encode(state, limit=self.size_limit)
+            if self.redactor.finds(encode(state, limit=self.size_limit).decode()):
+                state = _with_record(self._masked(state, record), record, cursors)
         except StateEncodingError as error:
             raise _blamed(error, origins) from None
         if record.failed:
             self.outcome = "partial"
         return state
+
+    def _masked(self, state: State, record: Record) -> State:
+        """Mask the secrets in a state, and warn of each."""
+        masked, paths = self.redactor.in_value(state)
+        for path in paths:
+            _logger.warning("a secret stood in the state at %s and is stored as ***", path)
+            record.warnings.append({"code": "secret_in_state", "path": path})
+        return State(masked)
 
     def _fail(self, step: Step, outcome: Outcome, error: BaseException, received: bytes, record: Record) -> None:
         """End the run: what came in, and the error, are what is left of it."""

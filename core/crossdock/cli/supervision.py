@@ -16,7 +16,6 @@ from crossdock.errors import (
     CredentialError,
     CrossdockError,
     ExitedError,
-    InputError,
     Outcome,
     TimeLimitError,
     error_record,
@@ -25,7 +24,7 @@ from crossdock.job import Job, all_parts, load_job
 from crossdock.message import Message
 from crossdock.plugins import Plugins, hookimpl
 from crossdock.redaction import Redactor
-from crossdock.run import Run
+from crossdock.run import Run, Timing
 from crossdock.state import State, encode
 from crossdock.worker.child import Child, Ended, Send
 from crossdock.workflow import Workflow
@@ -122,35 +121,25 @@ def _work(order: Order, message: Message, send: Send) -> None:
         run = _prepared(order, message, redactor, send)
         run.execute()
     except CrossdockError as error:
-        code = (
-            2
-            if isinstance(error, InputError)
-            else exit_code(error)
-            if error.outcome == "refused"
-            else EXIT_CODES["refused"]
-        )
-        send(
-            {
-                "outcome": "refused",
-                "exit": code,
-                "error": {**error_record(error), **_loading(error)},
-                "trace": _trace(error) if order.verbose else None,
-            }
-        )
+        send(_refusal(error, verbose=order.verbose))
         return
     if order.verbose and run.error is not None:
         sys.stderr.write(_trace(run.error))
-    timings = [
-        {
-            "name": t.operation.name,
-            "line": str(t.operation.site),
-            "text": t.operation.site.text,
-            "seconds": t.seconds,
-            "failed": t.failed,
-        }
-        for t in run.timings
-    ]
+    timings = [_timing(timing) for timing in run.timings]
     send({"outcome": run.outcome, "state": json.loads(encode(run.state)), "timings": timings, "stopped": run.stopped})
+
+
+def _refusal(error: CrossdockError, *, verbose: bool) -> dict[str, Any]:
+    """Report an error that came before anything ran; whatever it is, the run was refused."""
+    code = exit_code(error) if error.outcome == "refused" else EXIT_CODES["refused"]
+    record = {**error_record(error), **_loading(error)}
+    return {"outcome": "refused", "exit": code, "error": record, "trace": _trace(error) if verbose else None}
+
+
+def _timing(timing: Timing) -> dict[str, Any]:
+    site = timing.operation.site
+    shown = {"name": timing.operation.name, "line": str(site), "text": site.text}
+    return {**shown, "seconds": timing.seconds, "failed": timing.failed}
 
 
 def _prepared(order: Order, message: Message, redactor: Redactor, send: Send) -> Run:
