@@ -9,12 +9,17 @@ import sys
 import tempfile
 import timeit
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from statistics import median
 from time import perf_counter
 from typing import Any, NamedTuple
 
-from crossdock import State, operation, state
+import httpx
+from crossdock import Job, Run, State, Workflow, each, operation, state
+from crossdock.adaptors import http
+from crossdock_http import Client, HttpConfiguration
+from server import local_server
 
 TURNS = 9
 
@@ -121,10 +126,42 @@ def cases(folder: Path) -> list[Case]:
     ]
 
 
+def http_cases(url: str, bare: httpx.Client, ours: Client) -> list[Case]:
+    """Give the cases that ask a server: one request after another, and eight at a time."""
+    body, items = {"text": "x" * 1000}, range(80)
+    entry = {"api": {"adaptor": "http", "base_url": url}}
+
+    def bare_threads() -> None:
+        with ThreadPoolExecutor(8) as pool:
+            list(pool.map(lambda _: bare.get(f"{url}/slow").json(), items))
+
+    def our_each() -> None:
+        job = Job(each(items, http.get("/slow"), concurrency=8))
+        assert Run(Workflow.of(job), credentials=entry).execute() == "success"
+
+    return [
+        Case(
+            "GET 1 KB",
+            each_call(lambda: bare.get(f"{url}/x").json(), 300),
+            each_call(lambda: ours.get("/x"), 300),
+            1.25,
+        ),
+        Case(
+            "POST 1 KB",
+            each_call(lambda: bare.post(f"{url}/x", json=body).json(), 300),
+            each_call(lambda: ours.post("/x", json=body), 300),
+            1.25,
+        ),
+        Case("80 slow requests, 8 at a time", each_call(bare_threads, 1), each_call(our_each, 1), 1.25),
+    ]
+
+
 def main() -> int:
     """Measure everything; the exit code says whether a limit was passed."""
     with tempfile.TemporaryDirectory() as folder:
         measured = [measure(case) for case in cases(Path(folder))]
+    with local_server() as url, httpx.Client(trust_env=False) as bare, Client(HttpConfiguration(base_url=url)) as ours:
+        measured += [measure(case) for case in http_cases(url, bare, ours)]
     for result in measured:
         print(result)
     return int(any(result.ratio > result.case.limit for result in measured))

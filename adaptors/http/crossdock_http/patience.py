@@ -9,9 +9,9 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
-from crossdock import CrossdockError
+from crossdock import AdaptorError, UnknownOutcomeError
 
-from crossdock_http.errors import HttpConnectionError, HttpError
+from crossdock_http.errors import HttpConnectionError
 from crossdock_http.reply import Reply
 
 TRIES = 3
@@ -72,10 +72,7 @@ def patiently(send: Callable[[], Reply], *, method: str, retry: int, idempotent:
         retry: How often it may be repeated after an answer that may pass, or no answer.
         idempotent: Whether it may be sent twice whatever its method is.
     """
-    import stamina  # imported late: it takes 20 ms
-
     repeatable = idempotent or method in _REPEATABLE
-    tried = 0
 
     def attempt() -> Reply:
         reply = send()
@@ -84,6 +81,19 @@ def patiently(send: Callable[[], Reply], *, method: str, retry: int, idempotent:
         if asked or (retry and repeatable and reply.status in _MAY_PASS):
             raise _RefusedForNow(reply, wait if asked else None)
         return reply
+
+    try:
+        return attempt()
+    except (_RefusedForNow, AdaptorError) as error:
+        return _repeated(attempt, error, method=method, retry=retry, repeatable=repeatable)
+
+
+def _repeated(attempt: Callable[[], Reply], first: Exception, *, method: str, retry: int, repeatable: bool) -> Reply:
+    """Go on after the first try failed; it counts, and is not made again."""
+    import stamina  # imported late: most requests succeed, and it takes 20 ms
+
+    failures = [first]
+    tried = 0
 
     def decide(error: Exception) -> bool | float:
         nonlocal tried
@@ -94,11 +104,14 @@ def patiently(send: Callable[[], Reply], *, method: str, retry: int, idempotent:
         _logger.info("%s is tried again%s: %s", method, f" in {wait:g} s" if wait else "", error)
         return True if wait is None else wait
 
+    tries = stamina.retry_context(
+        on=decide, attempts=None, timeout=None, wait_initial=0.5, wait_max=30.0, wait_jitter=0.1
+    )
     try:
-        for context in stamina.retry_context(
-            on=decide, attempts=None, timeout=None, wait_initial=0.5, wait_max=30.0, wait_jitter=0.1
-        ):
+        for context in tries:
             with context:
+                if failures:
+                    raise failures.pop()
                 return attempt()
     except _RefusedForNow as refused:
         return refused.reply
@@ -116,5 +129,4 @@ def _may_repeat(error: Exception, retry: int, *, repeatable: bool) -> bool:
         return True
     if isinstance(error, HttpConnectionError):
         return not error.sent or (retry > 0 and repeatable)
-    unanswered = isinstance(error, CrossdockError) and error.outcome == "unknown"
-    return unanswered and retry > 0 and repeatable and not isinstance(error, HttpError)
+    return isinstance(error, UnknownOutcomeError) and retry > 0 and repeatable
