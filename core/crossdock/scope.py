@@ -163,15 +163,8 @@ class Unit:
 
     def use(self, connection: Joinable) -> None:
         """Join a connection to this unit and to those around it, the outermost first."""
-        if self.parent is not None:
-            self.parent.use(connection)
-        with self._mutex:
-            if self._gate is not None and not self._inside:
-                self._gate.acquire()
-                self._inside = True
-            if self.protects and connection not in self._joined:
-                self._stack.enter_context(connection.unit())
-                self._joined.add(connection)
+        self._pass_gates()
+        self._join(connection)
 
     def commit(self) -> None:
         """End the work that is open so far well; what follows joins anew."""
@@ -180,9 +173,28 @@ class Unit:
                 "work can't be committed inside .catch, .retry or an item of each",
                 fix='Commit outside of it, or write each(…, commit="item") at the top of the job.',
             )
+        if self._gate is not None and not self._inside:
+            return  # it used nothing, and what is open in the units around it is another item's
         self._end(None)
         if self.parent is not None:
             self.parent.commit()
+
+    def _pass_gates(self) -> None:
+        """Wait until no other item uses connections that know units; then they are this one's to its end."""
+        if self.parent is not None:
+            self.parent._pass_gates()
+        with self._mutex:
+            if self._gate is not None and not self._inside:
+                self._gate.acquire()
+                self._inside = True
+
+    def _join(self, connection: Joinable) -> None:
+        if self.parent is not None:
+            self.parent._join(connection)
+        with self._mutex:
+            if self.protects and connection not in self._joined:
+                self._stack.enter_context(connection.unit())
+                self._joined.add(connection)
 
     def __enter__(self) -> Self:
         self._token = open_unit.set(self)

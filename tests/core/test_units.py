@@ -13,27 +13,31 @@ class Ledger:
     def __init__(self):
         self.entries = []
         self.log = []
-        self.inside = 0
-        self.most_inside = 0
+        self.open = []
         self.commit_fails = False
 
     @contextmanager
     def unit(self):
         begun = len(self.entries)
-        self.log.append("begin" if not self.inside else "savepoint")
-        self.inside += 1
+        unit = object()
+        self.log.append("savepoint" if self.open else "begin")
+        self.open.append(unit)
         try:
             yield
         except BaseException:
+            self.end(unit)
             del self.entries[begun:]
             self.log.append("undo")
             raise
-        else:
-            self.log.append("done")
-        finally:
-            self.inside -= 1
-        if not self.inside and self.commit_fails:
+        self.end(unit)
+        self.log.append("done")
+        if not self.open and self.commit_fails:
             raise UnknownOutcomeError("the connection broke while the work was committed")
+
+    def end(self, unit):
+        """A unit ends before those around it, as in a database; here the test fails if it does not."""
+        if self.open.pop() is not unit:
+            self.log.append("out of order")
 
     def __enter__(self):
         self.log.append("open")
@@ -190,6 +194,36 @@ def test_commit_item_keeps_what_was_done_before_a_failure(run_job, ledger, write
     assert "before" in ledger.entries
     assert 3 not in ledger.entries
     assert concurrency > 1 or ledger.entries == ["before", 1, 2]
+
+
+def test_commit_item_does_not_commit_what_another_item_has_open(run_job, ledger, write):
+    third_started = threading.Event()
+
+    def work(s):
+        if s.data == "writes":
+            write("half")(s)
+            third_started.wait(10)  # by then the second item has ended, and committed what was its own
+            raise JobError("NO", "no")
+        if s.data == "third":
+            third_started.set()
+        return s
+
+    run = run_job(each(["writes", "second", "third"], work, commit="item", concurrency=2, on_error="collect"))
+
+    assert (run.outcome, ledger.entries) == ("partial", [])
+    assert "out of order" not in ledger.log
+
+
+def test_commit_item_in_a_concurrent_loop_ends_each_item_by_itself(run_job, ledger, write):
+    def work(s):
+        write(f"{s.data} a")(s)
+        return write("bad" if s.data % 7 == 0 else f"{s.data} b")
+
+    run = run_job(each(range(70), work, commit="item", concurrency=6, on_error="collect"))
+
+    assert len(run.state.failed) == 10
+    assert sorted(ledger.entries) == sorted(f"{n} {part}" for n in range(70) if n % 7 for part in "ab")
+    assert "out of order" not in ledger.log
 
 
 def test_commit_item_inside_catch_is_an_error(run_job, write):
