@@ -214,6 +214,23 @@ def test_commit_item_does_not_commit_what_another_item_has_open(run_job, ledger,
     assert "out of order" not in ledger.log
 
 
+def test_commit_item_does_not_commit_half_of_an_item_that_failed(run_job, ledger, write):
+    wrote = threading.Event()
+
+    def work(s):
+        if s.data == "fails":
+            write("half")(s)
+            wrote.set()
+            raise JobError("NO", "no")
+        wrote.wait(10)
+        return write("whole")
+
+    run = run_job(each(["fails", "works"], work, commit="item", concurrency=2))
+
+    assert run.outcome == "failed"
+    assert ledger.entries == ["whole"]
+
+
 def test_commit_item_in_a_concurrent_loop_ends_each_item_by_itself(run_job, ledger, write):
     def work(s):
         write(f"{s.data} a")(s)

@@ -225,7 +225,7 @@ class _Loop:
         if self.unit is None:
             return self._outcome(index, item, start, None)
         kind: Literal["call", "item"] = "call" if self.commits else "item"
-        own = Unit(self.unit.run, kind, self.unit, protects=self.on_error != "raise", gate=self.gate)
+        own = Unit(self.unit.run, kind, self.unit, protects=self.commits or self.on_error != "raise", gate=self.gate)
         return self._outcome(index, item, start, own)
 
     def _outcome(self, index: int, item: Any, start: State, own: Unit | None) -> _Done:
