@@ -215,9 +215,10 @@ def test_commit_item_does_not_commit_what_another_item_has_open(run_job, ledger,
 
 
 def test_commit_item_does_not_commit_half_of_an_item_that_failed(run_job, ledger, write):
-    wrote = threading.Event()
+    both_started, wrote = threading.Barrier(2, timeout=10), threading.Event()
 
     def work(s):
+        both_started.wait()
         if s.data == "fails":
             write("half")(s)
             wrote.set()
