@@ -1,11 +1,15 @@
 """What ``.into``, ``.catch`` and ``.retry`` do: operations that are made from an operation."""
 
+import logging
 from collections.abc import Callable
 from typing import Any, Protocol
 
+from crossdock.errors import message_of
 from crossdock.lazy import call_with
 from crossdock.scope import Unit, open_unit
 from crossdock.state import State
+
+_logger = logging.getLogger("crossdock")
 
 
 class Performable(Protocol):
@@ -54,13 +58,18 @@ def retry(state: State, this: Performable, keep: bool, operation: Performable, t
     """Repeat an operation that fails."""
     import stamina  # imported late: few jobs retry, and it takes 20 ms
 
+    left = times
+
+    def decide(error: Exception) -> bool:
+        nonlocal left
+        left -= 1
+        if left < 0 or getattr(error, "outcome", "failed") != "failed":
+            return False
+        _logger.info("%s failed and is tried again: %s: %s", operation, type(error).__name__, message_of(error))
+        return True
+
     attempts = stamina.retry_context(
-        on=_repeatable,
-        attempts=times + 1,
-        timeout=None,
-        wait_initial=wait,
-        wait_max=max(wait, 60.0),
-        wait_jitter=wait / 10,
+        on=decide, attempts=None, timeout=None, wait_initial=wait, wait_max=max(wait, 60.0), wait_jitter=wait / 10
     )
     for attempt in attempts:
         with attempt:
@@ -75,7 +84,3 @@ def _attempt(state: State, keep: bool, operation: Performable) -> Any:
         return operation.outcome(state) if keep else operation.perform(state)
     with Unit(unit.run, "attempt", unit):
         return operation.outcome(state) if keep else operation.perform(state)
-
-
-def _repeatable(error: Exception) -> bool:
-    return getattr(error, "outcome", "failed") == "failed"

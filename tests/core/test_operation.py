@@ -169,7 +169,7 @@ def test_a_handler_may_return_an_operation_or_raise_again():
         Job(refuse).catch(again)(State())
 
 
-def test_retry_repeats_after_the_first_try():
+def test_retry_repeats_after_the_first_try(caplog):
     tries = []
 
     def flaky(state):
@@ -178,7 +178,9 @@ def test_retry_repeats_after_the_first_try():
             raise OSError("not yet")
         return state.result(len(tries))
 
-    assert Job(flaky).retry(2, wait=0.001)(State()).data == 3
+    with caplog.at_level("INFO", "crossdock"):
+        assert Job(flaky).retry(2, wait=0.001)(State()).data == 3
+    assert caplog.text.count("Job(flaky) failed and is tried again: OSError: not yet") == 2
     tries.clear()
     with pytest.raises(OSError, match="not yet"):
         Job(flaky).retry(1, wait=0.001)(State())

@@ -198,6 +198,7 @@ def _log_to_stderr(*, verbose: bool) -> None:
     handler.setFormatter(logging.Formatter("%(levelname)s %(name)s: %(message)s") if verbose else _Plain())
     logging.basicConfig(handlers=[handler], level=logging.DEBUG if verbose else logging.WARNING, force=True)
     logging.getLogger("crossdock").setLevel(logging.DEBUG if verbose else logging.INFO)
+    logging.getLogger("stamina").setLevel(logging.ERROR)  # it says in one word what we say in a line
     logging.captureWarnings(capture=True)
 
 
