@@ -2,16 +2,19 @@
 
 import os
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from crossdock.errors import CredentialError
-from crossdock.redaction import Redactor, looks_secret
+from crossdock.redaction import SHORTEST, Redactor, looks_secret
 
 if TYPE_CHECKING:
     from crossdock.adaptor import Adaptor
     from crossdock.plugins import Plugins
+
+_NO_SECRETS = frozenset({"base_url", "host_url", "host", "port", "database", "dbname", "user", "username", "scheme"})
+"""Fields that may be kept elsewhere without being secret; masking them would ruin every log."""
 
 CREDENTIAL_NAME = re.compile(r"[a-z][a-z0-9_-]{0,49}")
 
@@ -51,7 +54,7 @@ class Credentials:
 
     def __init__(self, entries: Mapping[str, Mapping[str, Any]], *, plugins: "Plugins", redactor: Redactor) -> None:
         self._redactor = redactor
-        self._credentials = {name: _read(name, entry, plugins) for name, entry in entries.items()}
+        self._credentials = {name: _read(name, entry, plugins, redactor) for name, entry in entries.items()}
         for credential in self._credentials.values():
             for field, value in _secret_fields(credential.fields):
                 redactor.add(value, what=f"{credential.name}.{field}")
@@ -152,9 +155,10 @@ def learn(given: Any, *, plugins: "Plugins", redactor: Redactor) -> None:
 
     What can't be resolved yet is left out: the run resolves all of it again, and complains.
     """
-    for field, value in _secret_fields(given) if isinstance(given, Mapping) else ():
+    for name, value in given.items() if isinstance(given, Mapping) else ():
         with suppress(CredentialError):
-            redactor.add(_resolved(field, value, plugins), what=field)
+            for field, secret in _secret_fields({name: _resolved(str(name), value, plugins, redactor)}):
+                redactor.add(secret, what=field)
 
 
 def _entry(name: str, entry: Any, what: str) -> dict[str, Any]:
@@ -170,18 +174,25 @@ def _entry(name: str, entry: Any, what: str) -> dict[str, Any]:
     return dict(entry)
 
 
-def _read(name: str, entry: Mapping[str, Any], plugins: "Plugins") -> Credential:
-    fields = {key: _resolved(f"{name}.{key}", value, plugins) for key, value in entry.items() if key != "adaptor"}
-    return Credential(name, str(entry["adaptor"]), fields)
+def _read(name: str, entry: Mapping[str, Any], plugins: "Plugins", redactor: Redactor) -> Credential:
+    given = {key: value for key, value in entry.items() if key != "adaptor"}
+    return Credential(name, str(entry["adaptor"]), _resolved(name, given, plugins, redactor))
 
 
-def _resolved(what: str, value: Any, plugins: "Plugins") -> Any:
+def _resolved(what: str, value: Any, plugins: "Plugins", redactor: Redactor) -> Any:
+    """Replace references by what they stand for; who keeps a value elsewhere keeps it secret."""
     if isinstance(value, Mapping):
-        return {key: _resolved(f"{what}.{key}", item, plugins) for key, item in value.items()}
+        return {key: _resolved(f"{what}.{key}", item, plugins, redactor) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_resolved(what, item, plugins, redactor) for item in value]
     if not isinstance(value, str) or ":" not in value:
         return value
     secret = plugins.resolve_secret(value, what=what)
-    return value if secret is None else secret
+    if secret is None:
+        return value
+    if len(secret) >= SHORTEST and what.rpartition(".")[2] not in _NO_SECRETS:
+        redactor.add(secret, what=what)
+    return secret
 
 
 def resolve_reference(reference: str) -> str | None:
@@ -220,23 +231,45 @@ def _known_fields(model: Any, fields: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in renamed.items() if name in names}
 
 
-def _secret_fields(fields: Mapping[str, Any], prefix: str = "") -> Iterable[tuple[str, str]]:
-    for name, value in fields.items():
-        if isinstance(value, Mapping):
-            yield from _secret_fields(value, f"{prefix}{name}.")
-        elif isinstance(value, str) and looks_secret(name):
-            yield prefix + name, value
+def _secret_fields(fields: Any, name: str = "", *, secret: bool = False) -> Iterator[tuple[str, str]]:
+    """Give what looks secret by its name, or the name of what holds it."""
+    if isinstance(fields, Mapping):
+        for key, value in fields.items():
+            yield from _secret_fields(
+                value, f"{name}.{key}" if name else str(key), secret=secret or looks_secret(str(key))
+            )
+    elif isinstance(fields, list | tuple):
+        for item in fields:
+            yield from _secret_fields(item, name, secret=secret)
+    elif (
+        secret
+        and isinstance(fields, str | int | float)
+        and not isinstance(fields, bool)
+        and len(str(fields)) >= SHORTEST
+    ):
+        yield name, str(fields)
 
 
 def _secrets(configuration: Any) -> Iterable[tuple[str, str]]:
     """Give what a configuration declares secret, and what it derives from that."""
-    for name in type(configuration).model_fields:
-        value = getattr(configuration, name)
-        if hasattr(value, "get_secret_value"):
-            yield name, value.get_secret_value()
+    yield from _declared("", configuration)
     derived = getattr(configuration, "secrets", None)
     if callable(derived):
         yield from (("secrets", secret) for secret in derived())
+
+
+def _declared(name: str, value: Any) -> Iterator[tuple[str, str]]:
+    if hasattr(value, "get_secret_value"):
+        yield name, str(value.get_secret_value())
+    elif hasattr(type(value), "model_fields"):
+        for field in type(value).model_fields:
+            yield from _declared(f"{name}.{field}" if name else field, getattr(value, field))
+    elif isinstance(value, Mapping):
+        for key, item in value.items():
+            yield from _declared(f"{name}.{key}", item)
+    elif isinstance(value, list | tuple | set | frozenset):
+        for item in value:
+            yield from _declared(name, item)
 
 
 def _invalid(credential: Credential, faults: list[str]) -> CredentialError:

@@ -91,10 +91,18 @@ class Declaration:
 
 
 def _hints_of(function: Callable[..., Any]) -> dict[str, Any]:
+    """Give the annotations, each evaluated by itself: one may name what only a type checker imports."""
+    names = getattr(function, "__globals__", {})
+    return {name: _evaluated(annotation, names) for name, annotation in inspect.get_annotations(function).items()}
+
+
+def _evaluated(annotation: Any, names: dict[str, Any]) -> Any:
+    if not isinstance(annotation, str):
+        return annotation
     try:
-        return typing.get_type_hints(function)
-    except NameError:  # a name that only a type checker imports
-        return {}
+        return eval(annotation, names)  # noqa: S307 - an annotation of the author's own
+    except Exception:  # noqa: BLE001 - then its text must do
+        return annotation
 
 
 def _own_parameters(function: Callable[..., Any], given: int, hints: dict[str, Any]) -> list[inspect.Parameter]:
@@ -174,6 +182,8 @@ def _untouched(value: Any, _: State) -> Any:
 
 
 def _kind_of(annotation: Any) -> Callable[[Any, State], Any]:
+    if isinstance(annotation, str):
+        return _BY_NAME.get(annotation.partition("[")[0].rpartition(".")[2].strip(), resolve)
     members = typing.get_args(annotation) if typing.get_origin(annotation) in (Union, UnionType) else (annotation,)
     origins = {typing.get_origin(member) or member for member in members} - {NoneType}
     if origins & {Iterable, Iterator}:
@@ -181,3 +191,13 @@ def _kind_of(annotation: Any) -> Callable[[Any, State], Any]:
     if origins and all(isinstance(origin, type) and issubclass(origin, Callable) for origin in origins):  # type: ignore[arg-type]
         return _untouched
     return resolve
+
+
+_BY_NAME = {
+    "Callable": _untouched,
+    "Operation": _untouched,
+    "OperationLike": _untouched,
+    "Iterable": resolve_top,
+    "Iterator": resolve_top,
+}
+"""How an annotation that can't be evaluated is understood."""

@@ -50,7 +50,9 @@ def catch(
         return _attempt(state, keep, operation)
     except Exception as error:  # noqa: BLE001 - the handler decides; it re-raises what it does not know
         failure = error
-    handled = this.accepted(call_with(lambda state: handler(failure, state), state), state)
+    is_operation = hasattr(handler, "perform")
+    result = handler if is_operation else call_with(lambda state: handler(failure, state), state)
+    handled = this.accepted(result, state)
     return (handled, handled.get("data")) if keep else handled
 
 
@@ -58,13 +60,16 @@ def retry(state: State, this: Performable, keep: bool, operation: Performable, t
     """Repeat an operation that fails."""
     import stamina  # imported late: few jobs retry, and it takes 20 ms
 
-    left = times
+    left, unit = times, open_unit.get()
+    failed = unit.record.failed if unit is not None else []
+    before = len(failed)
 
     def decide(error: Exception) -> bool:
         nonlocal left
         left -= 1
         if left < 0 or getattr(error, "outcome", "failed") != "failed":
             return False
+        del failed[before:]  # all that the try did is undone, and the items come again
         _logger.info("%s failed and is tried again: %s: %s", operation, type(error).__name__, message_of(error))
         return True
 

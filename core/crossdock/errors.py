@@ -25,11 +25,14 @@ imperative sentence), ``transient`` (a retry may help) and ``outcome`` (how a ru
 nobody saved from this error).
 """
 
+import re
 from collections.abc import Iterable, Mapping
 from typing import Any, ClassVar, Literal
 
 Outcome = Literal["success", "partial", "failed", "crashed", "killed", "unknown", "refused", "interrupted", "cancelled"]
 """How a run ended; design and documentation name the exit code of each."""
+
+_LAST_WORD = re.compile(r"[^\s\"',;&<>]*\Z")
 
 MAX_TEXT = 8000
 """The most characters that a message or the details of an error may hold."""
@@ -241,15 +244,25 @@ class OutputError(CrossdockError):
     outcome = "crashed"
 
 
+def cut(text: str, limit: int) -> str:
+    """Shorten a text to a limit, between words: a part of a secret would not be masked.
+
+    >>> cut("token: abcdef", 10)
+    'token: … (13 characters)'
+    """
+    if len(text) <= limit:
+        return text
+    return f"{_LAST_WORD.sub('', text[:limit])}… ({len(text)} characters)"
+
+
 def printable(text: str, limit: int = MAX_TEXT) -> str:
     r"""Escape the control characters of a text and cut it at a limit.
 
     >>> printable("one\x1b[31m")
     'one\\x1b[31m'
     """
-    if len(text) > limit:
-        text = f"{text[:limit]}… ({len(text)} characters)"
-    return "".join(c if c.isprintable() or c == "\n" else c.encode("unicode_escape").decode() for c in text)
+    shown = cut(text, limit)
+    return "".join(c if c.isprintable() or c == "\n" else c.encode("unicode_escape").decode() for c in shown)
 
 
 def message_of(error: BaseException) -> str:
@@ -271,11 +284,12 @@ def closest(name: str, known: Iterable[str]) -> str | None:
     return next(iter(get_close_matches(name, list(known), 1)), None)
 
 
-def error_record(error: BaseException) -> dict[str, Any]:
+def error_record(error: BaseException, *, with_details: bool = True) -> dict[str, Any]:
     """Describe an error as the JSON object that goes to ``state.errors``.
 
     Args:
         error: Any exception; one that came out of an operation names it and its line.
+        with_details: Whether its details are given.
     """
     operation = getattr(error, "crossdock_operation", None)
     where = {} if operation is None else {"operation": operation.name, "line": str(operation.site.deepest(error))}
@@ -286,7 +300,7 @@ def error_record(error: BaseException) -> dict[str, Any]:
         "message": message_of(error),
         "fix": getattr(error, "fix", "") if known else "Correct the job at the line that is named.",
         "transient": bool(getattr(error, "transient", False)) if known else False,
-        "details": _plain_details(getattr(error, "details", {}) if known else {}),
+        "details": _plain_details(getattr(error, "details", {}) if known and with_details else {}),
         **where,
     }
 
@@ -298,18 +312,18 @@ def outcome_of(error: BaseException) -> Outcome:
 
 
 def _plain_details(details: Mapping[str, Any]) -> dict[str, Any]:
-    plain = {str(key): _plain(value) for key, value in details.items()}
+    plain = {printable(str(key)): _plain(value) for key, value in details.items()}
     size = sum(len(str(value)) for value in plain.values())
     return plain if size <= MAX_TEXT else {"dropped": f"details of {size} characters", "keys": sorted(plain)[:50]}
 
 
 def _plain(value: Any, depth: int = 0) -> Any:
-    if value is None or isinstance(value, bool | int):
+    if value is None or isinstance(value, bool) or (isinstance(value, int) and abs(value) < 2**63):
         return value
     if isinstance(value, float):
         return value if value - value == 0 else str(value)
     if isinstance(value, list | tuple | set | frozenset) and depth < 4:
         return [_plain(item, depth + 1) for item in value]
     if isinstance(value, Mapping) and depth < 4:
-        return {str(key): _plain(item, depth + 1) for key, item in value.items()}
+        return {printable(str(key)): _plain(item, depth + 1) for key, item in value.items()}
     return printable(value) if isinstance(value, str) else type(value).__name__

@@ -34,6 +34,8 @@ class Lazy:
         return child
 
     def __getitem__(self, key: str | int) -> "Lazy":
+        if type(key) is not str and type(key) is not int:
+            raise LazyError(f"{self!r}[…] takes a key or a number, and got a value of type {type(key).__name__}")
         child = _new(Lazy)
         _set_link(child, (self, key))
         return child

@@ -44,7 +44,7 @@ class Operation:
         self.credential = credential
         self._static = False
         self.site: Site = site_of(frame)
-        if self.site.drops:
+        if self.site.drops and self.site.call in (declaration.name, ""):
             report_never_run(self)
 
     def __call__(self, state: Mapping[str, Any]) -> State:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from crossdock.errors import CredentialError
-from crossdock.state import texts
+from crossdock.state import path_step
 
 MASK = "***"
 SHORTEST = 4
@@ -79,23 +79,46 @@ class Redactor:
         Returns:
             The value, the same object if it held none, and the paths of what was masked.
         """
-        found = [path for path, text in texts(value) if self(text) != text] if self._forms else []
-        return (self._masked(value), found) if found else (value, [])
+        found: list[str] = []
+        masked = self._masked(value, "$", found) if self._forms else value
+        return (masked, found) if found else (value, found)
 
-    def _masked(self, value: Any) -> Any:
-        if isinstance(value, str):
-            return self(value)
+    def _masked(self, value: Any, path: str, found: list[str]) -> Any:
         if isinstance(value, dict):
-            return {self(key): self._masked(item) for key, item in value.items()}
-        return [self._masked(item) for item in value] if isinstance(value, list | tuple) else value
+            return self._masked_dict(value, path, found)
+        if isinstance(value, list | tuple):
+            return [self._masked(item, f"{path}[{index}]", found) for index, item in enumerate(value)]
+        if isinstance(value, bool) or not isinstance(value, str | int | float):
+            return value
+        text = str(value)
+        shown = self(text)
+        if shown == text:
+            return value
+        if not isinstance(value, str) and shown != MASK:  # a number that only holds the digits of one
+            return value
+        found.append(path)
+        return shown
+
+    def _masked_dict(self, value: dict[str, Any], path: str, found: list[str]) -> dict[str, Any]:
+        result: dict[str, Any] = {}
+        for key, item in value.items():
+            shown = self(key)
+            if shown != key:
+                found.append(path + path_step(key))
+            while shown in result:  # two keys must not become one
+                shown += "*"
+            result[shown] = self._masked(item, path + path_step(key), found)
+        return result
 
 
 def _forms(secret: str) -> Iterator[str]:
+    from html import escape
     from urllib.parse import quote, quote_plus  # imported late: a job without secrets needs none of it
 
     raw = secret.encode("utf-8", "surrogatepass")
     yield secret
     yield from (quote(raw, safe=""), quote(raw), quote_plus(raw))
+    yield from (escape(secret), secret.replace("/", "\\/"))
     yield from (json.dumps(secret)[1:-1], json.dumps(secret, ensure_ascii=False)[1:-1], repr(secret)[1:-1])
     yield from (raw.hex(), raw.hex().upper())
     yield from (line for line in secret.splitlines() if len(line) >= 2 * SHORTEST)

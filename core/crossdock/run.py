@@ -4,7 +4,7 @@ The engine is ``Run._steps`` and ``Run._operations``; everything else hangs on t
 """
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from time import perf_counter
 from typing import Any, NamedTuple
@@ -22,7 +22,8 @@ from crossdock.workflow import Step, Workflow
 
 _logger = logging.getLogger("crossdock")
 
-_OF_ONE_RUN = ("errors", "failed", "warnings")
+_NOT_INPUT = ("configuration", "errors", "failed", "warnings")
+"""What an input may hold and a run does not take over: secrets, and what an earlier run wrote down."""
 
 
 class Timing(NamedTuple):
@@ -68,19 +69,21 @@ class Run:
         size_limit: int = SIZE_LIMIT,
     ) -> None:
         self.workflow = workflow
-        self.state = State({"data": None, "cursors": {}} | dict(state or {})).without(*_OF_ONE_RUN)
+        self.state = State({"data": None, "cursors": {}} | dict(state or {})).without(*_NOT_INPUT)
         self.plugins = plugins or Plugins()
         self.redactor = redactor or Redactor()
         self.credentials = Credentials(credentials or {}, plugins=self.plugins, redactor=self.redactor)
         self.connections = Connections(self.credentials)
         self.now = now or datetime.now(UTC)
         self.size_limit = size_limit
-        self.outcome: Outcome = "success"
+        self.outcome: Outcome = "refused"
         self.error: BaseException | None = None
         self.stopped: str | None = None
         self.timings: list[Timing] = []
         self.checkpoint: dict[str, Any] = {}
         """Cursors that are kept even if the run fails later."""
+        self.on_checkpoint: Callable[[dict[str, Any]], None] | None = None
+        """Called with cursors whose work was just committed: a supervising process keeps them."""
 
     def check(self) -> None:
         """Raise before anything runs if an operation of a job has no valid credential."""
@@ -104,6 +107,7 @@ class Run:
             CredentialError: Something that the jobs need is missing; nothing ran.
         """
         self.check()
+        self.outcome = "failed"  # until a step ended well
         self.plugins.run_started(self)
         try:
             self._steps()
@@ -168,38 +172,50 @@ class Run:
         state = _with_record(state.without("response", "index"), record, cursors)
         try:
             if self.redactor.finds(encode(state, limit=self.size_limit).decode()):
-                state = _with_record(self._masked(state, record), record, cursors)
+                state = self._masked(state)
         except StateEncodingError as error:
             raise _blamed(error, origins) from None
-        if record.failed:
-            self.outcome = "partial"
+        self.outcome = "partial" if record.failed else "success"
         return state
 
-    def _masked(self, state: State, record: Record) -> State:
+    def _masked(self, state: State) -> State:
         """Mask the secrets in a state, and warn of each."""
         masked, paths = self.redactor.in_value(state)
-        for path in paths:
-            _logger.warning("a secret stood in the state at %s and is stored as ***", path)
-            record.warnings.append({"code": "secret_in_state", "path": path})
-        return State(masked)
+        places = [self.redactor(path) for path in paths]
+        for place in places:
+            _logger.warning("a secret stood in the state at %s and is stored as ***", place)
+        warnings = [{"code": "secret_in_state", "path": place} for place in places]
+        return State(masked) | {"warnings": [*masked.get("warnings", []), *warnings]}
+
+    def keep(self, cursors: dict[str, Any]) -> None:
+        """Keep cursors even if the run fails later; the work that they stand for is committed."""
+        self.checkpoint |= cursors
+        if self.on_checkpoint is not None:
+            self.on_checkpoint(cursors)
 
     def _fail(self, step: Step, outcome: Outcome, error: BaseException, received: bytes, record: Record) -> None:
         """End the run: what came in, and the error, are what is left of it."""
         self.outcome, self.error = outcome, error
-        for entry in (*record.failed, *record.warnings):
-            entry.update({key: _json_or_type(value) for key, value in entry.items()})
-        state = State(decode(received))
-        state = _with_record(state, record, {**(state.get("cursors") or {}), **self.checkpoint})
-        self.state = State(self.redactor.in_value(state | {"errors": {step.name: error_record(error)}})[0])
+        left = State(decode(received))
+        cursors = {**(left.get("cursors") or {}), **self.checkpoint}
+        whole = _with_record(left, record, cursors) | {"errors": {step.name: error_record(error)}}
+        if not _is_json(whole):  # what can't be said must not hide why it failed
+            for entry in (*record.failed, *record.warnings):
+                entry.update({key: f"<{type(value).__name__}>" for key, value in entry.items() if not _is_json(value)})
+            whole = _with_record(left, record, cursors) | {
+                "errors": {step.name: error_record(error, with_details=False)}
+            }
+        if not _is_json(whole):
+            whole = left | {"cursors": cursors, "errors": {step.name: error_record(error, with_details=False)}}
+        self.state = State(self.redactor.in_value(whole)[0])
 
 
-def _json_or_type(value: Any) -> Any:
-    """Give a value, or only its type if it is not JSON: what failed must not hide why."""
+def _is_json(value: Any) -> bool:
     try:
         encode(value)
     except StateEncodingError:
-        return f"<{type(value).__name__}>"
-    return value
+        return False
+    return True
 
 
 class Cancelled(BaseException):

@@ -67,10 +67,20 @@ def in_run(function: Callable[P, T]) -> Callable[P, T]:
         >>> import threading
         >>> thread = threading.Thread(target=in_run(print), args=("in the same run",))
     """
-    context = copy_context()
+    context, unit = copy_context(), open_unit.get()
 
     def carried(*args: P.args, **kwargs: P.kwargs) -> T:
-        return context.copy().run(function, *args, **kwargs)
+        return context.copy().run(in_thread, *args, **kwargs)
+
+    def in_thread(*args: P.args, **kwargs: P.kwargs) -> T:
+        if unit is None:
+            return function(*args, **kwargs)
+        own = Unit(unit.run, "call", unit, gate=unit.threads)
+        try:
+            with own:
+                return function(*args, **kwargs)
+        finally:
+            unit.record.add(own.record)
 
     return carried
 
@@ -138,6 +148,7 @@ class Unit:
         "protects",
         "record",
         "run",
+        "threads",
     )
 
     def __init__(
@@ -153,7 +164,9 @@ class Unit:
         self.kind = kind
         self.parent = parent
         self.protects = protects
-        self.record: Record = Record() if parent is None or gate is not None else parent.record
+        self.record = Record()
+        self.threads = threading.Lock()
+        """Lets one thread at a time that ``in_run`` started use connections that know units."""
         self._gate = gate
         self._inside = False
         self._mutex = threading.Lock()
@@ -179,6 +192,14 @@ class Unit:
         if self.parent is not None:
             self.parent.commit()
 
+    def failed(self) -> list[dict[str, Any]]:
+        """Give the items that failed so far, here and in the units around."""
+        return [*(self.parent.failed() if self.parent is not None else ()), *self.record.failed]
+
+    def stopped_at(self) -> list[Any]:
+        """Give the items at which loops stopped so far, here and in the units around."""
+        return [*(self.parent.stopped_at() if self.parent is not None else ()), *self.record.stopped_at]
+
     def _pass_gates(self) -> None:
         """Wait until no other item uses connections that know units; then they are this one's to its end."""
         if self.parent is not None:
@@ -203,8 +224,13 @@ class Unit:
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
         if self._token is not None:
             open_unit.reset(self._token)
+        undone = None if isinstance(error, StopStep) else error
+        if undone is not None:
+            self.record.cursors.clear()  # they stand for work that is undone
+        if self.parent is not None and self._gate is None:  # a loop adds those of its items in their order
+            self.parent.record.add(self.record)
         try:
-            self._end(None if isinstance(error, StopStep) else error)
+            self._end(undone)
         finally:
             if self._inside and self._gate is not None:
                 self._gate.release()

@@ -2,6 +2,7 @@
 
 import linecache
 import os
+from itertools import islice
 from opcode import opmap
 from types import CodeType, FrameType
 
@@ -19,13 +20,17 @@ class Site:
         drops: Whether the built operation is thrown away there: it stands as a bare statement.
     """
 
-    __slots__ = ("code", "drops", "file", "line")
+    __slots__ = ("call", "code", "drops", "file", "line")
 
-    def __init__(self, file: str, line: int, *, drops: bool = False, code: CodeType | None = None) -> None:
+    def __init__(
+        self, file: str, line: int, *, drops: bool = False, code: CodeType | None = None, call: str = ""
+    ) -> None:
         self.file = file
         self.line = line
         self.drops = drops
         self.code = code
+        self.call = call
+        """What is called there, as far as the source tells: ``http.get``."""
 
     def __str__(self) -> str:
         return f"{short(self.file)}:{self.line}"
@@ -66,7 +71,8 @@ def _remember(key: tuple[int, int], frame: FrameType) -> Site:
     if len(_sites) >= _MOST_SITES:  # code that is generated again and again
         _sites.clear()
     code = frame.f_code
-    site = Site(code.co_filename, frame.f_lineno, drops=_next_opcode(code, frame.f_lasti) == _POP_TOP, code=code)
+    drops = _next_opcode(code, frame.f_lasti) == _POP_TOP
+    site = Site(code.co_filename, frame.f_lineno, drops=drops, code=code, call=_called(frame) if drops else "")
     _sites[key] = site
     return site
 
@@ -77,3 +83,35 @@ def _next_opcode(code: CodeType, at: int) -> int:
     while at < len(instructions) and instructions[at] == _CACHE:
         at += 2
     return instructions[at] if at < len(instructions) else _CACHE
+
+
+def _called(frame: FrameType) -> str:
+    """Give the function of the call that a frame is in the middle of, from the source; "" if there is none."""
+    code = frame.f_code
+    line, end_line, column, end_column = next(islice(code.co_positions(), frame.f_lasti // 2, None))
+    if line is None or end_line is None or column is None or end_column is None:
+        return ""
+    lines = [linecache.getline(code.co_filename, number).encode() for number in range(line, end_line + 1)]
+    if not any(lines):
+        return ""
+    lines[-1] = lines[-1][:end_column]
+    lines[0] = lines[0][column:]
+    return _function_of(b"".join(lines).decode("utf-8", "replace"))
+
+
+def _function_of(call: str) -> str:
+    """Give the last name of what a call calls.
+
+    >>> _function_of("ops.extend(map(get, [1]))"), _function_of("http.get(1).into('x')")
+    ('extend', 'into')
+    """
+    import ast  # imported late: only bare statements are looked at
+
+    try:
+        called = ast.parse(f"({call})", mode="eval").body
+    except SyntaxError:
+        return ""
+    function = called.func if isinstance(called, ast.Call) else called
+    return (
+        function.attr if isinstance(function, ast.Attribute) else function.id if isinstance(function, ast.Name) else ""
+    )

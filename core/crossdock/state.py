@@ -165,10 +165,11 @@ class _NotJsonError(Exception):
         self.path: list[str | int] = []
 
     def where(self) -> str:
-        return "$" + "".join(f"[{step}]" if isinstance(step, int) else _step(step) for step in reversed(self.path))
+        return "$" + "".join(f"[{step}]" if isinstance(step, int) else path_step(step) for step in reversed(self.path))
 
 
-def _step(key: str) -> str:
+def path_step(key: str) -> str:
+    """Give how a JSON path goes to a key: as ``.name``, or quoted in brackets."""
     return f".{key}" if key.isidentifier() else f"[{json.dumps(key)}]"
 
 
@@ -249,8 +250,8 @@ def texts(value: Any, path: str = "$") -> Iterator[tuple[str, str]]:
         yield path, value
     elif isinstance(value, dict):
         for key, item in value.items():
-            yield path + _step(key), key
-            yield from texts(item, path + _step(key))
+            yield path + path_step(key), key
+            yield from texts(item, path + path_step(key))
     elif isinstance(value, list | tuple):
         for index, item in enumerate(value):
             yield from texts(item, f"{path}[{index}]")

@@ -162,7 +162,7 @@ def test_references_are_resolved_and_a_missing_one_is_named(run_job, monkeypatch
         credentials={"crm": entry("env:CRM_NAME", password=f"file:{tmp_path}/password")},
     )
 
-    assert (run.state.data[0], run.state.p) == ("from the environment", "***")
+    assert (run.state.data[0], run.state.p) == ("***", "***")  # who keeps a value elsewhere keeps it secret
     with pytest.raises(CredentialError, match=r"crm\.name: the environment has no variable 'NOT_SET'"):
         run_job(whoami(), credentials={"crm": entry("env:NOT_SET")})
     with pytest.raises(CredentialError, match=r"can't be read"):

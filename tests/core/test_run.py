@@ -126,7 +126,7 @@ def test_details_and_message_of_an_error_stay_small_and_printable(run_job):
 
     assert len(record["message"]) < 9000
     assert "\x1b" not in record["message"]
-    assert record["details"]["keys"] == ["odd", "rows"]
+    assert len(str(record["details"])) < 9000
 
 
 def test_stop_ends_the_step_as_a_success_and_nothing_swallows_it(run_job):

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Mapping
 from typing import Any
-from urllib.parse import quote, unquote, urljoin, urlsplit
+from urllib.parse import SplitResult, quote, unquote, urljoin, urlsplit
 
 from crossdock_http.errors import UrlError
 
@@ -34,6 +34,10 @@ def url_of(base_url: str | None, path: str, params: Mapping[str, Any] | None = N
         )
     else:
         path = f"{base_url}/{path.lstrip('/')}" if path else base_url
+    if "#" in path:
+        raise UrlError(
+            f"the path {path!r:.200} holds a fragment (#), which is never sent", fix="Put values with '#' into params."
+        )
     _check_segments(path)  # before the values come in: those are quoted, each into one segment
     return _PLACE.sub(lambda match: _segment(match[1], params or {}), path) if params is not None else path
 
@@ -55,9 +59,23 @@ def origin(url: str) -> str:
     >>> origin("HTTPS://Example.org/x") == origin("https://example.org:443/y")
     True
     """
-    parts = urlsplit(url)
+    parts = _parts(url)
     port = parts.port or {"http": 80, "https": 443}.get(parts.scheme)
     return f"{parts.scheme}://{parts.hostname}:{port}"
+
+
+def _parts(url: str) -> SplitResult:
+    """Take a URL apart; a user or a port that can't be is refused."""
+    parts = urlsplit(url)
+    try:
+        _ = parts.port
+    except ValueError:
+        raise UrlError(
+            f"{parts.scheme}://{parts.hostname} has a port that can't be", fix="Use a port up to 65535."
+        ) from None
+    if "@" in parts.netloc:
+        raise UrlError(f"a URL of {parts.hostname} holds a user or password", fix="Put them into the credential.")
+    return parts
 
 
 def shown(url: str) -> str:
@@ -68,7 +86,7 @@ def shown(url: str) -> str:
 
 
 def _check_origin(base_url: str | None, url: str) -> None:
-    parts = urlsplit(url)
+    parts = _parts(url)
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise UrlError(f"{url!r:.200} is no http or https URL")
     if base_url is not None and origin(url) != origin(base_url):

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple, Self, Unpack
 from urllib.parse import urljoin
 
 import httpx
-from crossdock import Answer, UnknownOutcomeError
+from crossdock import AdaptorError, Answer, UnknownOutcomeError
 from pydantic import SecretStr
 
 from crossdock_http.address import next_url, shown, url_of
@@ -16,9 +16,8 @@ from crossdock_http.configuration import HttpConfiguration
 from crossdock_http.content import Query, RequestOptions, content_of, headers_of, query_of
 from crossdock_http.errors import HttpConnectionError, HttpError, RedirectError
 from crossdock_http.patience import patiently
-from crossdock_http.reply import Reply
+from crossdock_http.reply import READS, Reply
 
-_READS = frozenset({"GET", "HEAD", "OPTIONS"})
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _MOST_REDIRECTS = 5
 _logger = logging.getLogger("crossdock.http")
@@ -87,17 +86,17 @@ class Client:
             HttpConnectionError: There is no connection, or no answer to a read.
             UnknownOutcomeError: A write was sent, and no answer came.
         """
-        content = content_of(options)
-        headers = {
-            **self._headers,
-            **headers_of({"content-type": content.type}),
-            **headers_of(options.get("headers") or {}),
-        }
+        return self._request(method, self.url(path, options.get("params")), options)
+
+    def _request(self, method: str, url: str, options: RequestOptions) -> Answer:
+        content, own = content_of(options), options.get("headers") or {}
+        left_out = {name.lower() for name, value in own.items() if value is None}
+        kept = {name: value for name, value in self._headers.items() if name not in left_out}
         request = _Request(
             method.upper(),
-            self.url(path, options.get("params")),
+            url,
             self._query + query_of(options.get("query") or {}),
-            headers,
+            {**kept, **headers_of({"content-type": content.type}), **headers_of(own)},
             content.body,
             options.get("timeout") or self._configuration.timeout,
         )
@@ -137,7 +136,7 @@ class Client:
         """
         url, seen = self.url(path, options.pop("params", None)), set[str]()
         while True:
-            answer = self.get(url, **options)
+            answer = self._request("GET", url, options)
             yield answer
             link = answer.data.get("next") if isinstance(answer.data, dict) else None
             if not link:
@@ -159,7 +158,7 @@ class Client:
             location = reply.headers.get("location")
             if reply.status not in _REDIRECTS or not location:
                 return reply
-            if request.method not in _READS and reply.status not in (307, 308):
+            if request.method not in READS and reply.status not in (307, 308):
                 raise RedirectError(
                     f"{request} was redirected to {shown(urljoin(request.url, location))}", status=reply.status
                 )
@@ -197,14 +196,19 @@ class Client:
         for chunk in response.iter_bytes():
             body += chunk
             if len(body) > limit:
-                raise HttpError(
-                    f"{request} answered more than {limit} bytes",
-                    fix="Ask for less, or raise max_response_bytes in the credential.",
-                    status=response.status_code,
-                )
+                raise _too_much(request, limit)
             if time.perf_counter() > deadline:
                 raise httpx.ReadTimeout("the answer took too long", request=response.request)
         return bytes(body)
+
+
+def _too_much(request: _Request, limit: int) -> AdaptorError:
+    """Give the error of an answer over the limit; a write that was answered may have happened."""
+    kind = HttpError if request.method in READS else UnknownOutcomeError
+    return kind(
+        f"{request} answered more than {limit} bytes",
+        fix="Ask for less, or raise max_response_bytes in the credential.",
+    )
 
 
 def _address(request: _Request) -> httpx.URL:
@@ -232,8 +236,9 @@ def _mapped(request: _Request) -> Iterator[None]:
             if isinstance(error, httpx.TimeoutException)
             else "no whole answer"
         )
-        if request.method in _READS:
+        if request.method in READS:
             raise HttpConnectionError(f"{request}: {what} ({type(error).__name__})") from error
         raise UnknownOutcomeError(f"{request} was sent, and {what} came ({type(error).__name__})") from error
     except httpx.DecodingError as error:
-        raise HttpError(f"{request} answered with a broken encoding", fix="Check what the system sends.") from error
+        kind = HttpError if request.method in READS else UnknownOutcomeError
+        raise kind(f"{request} answered with a broken encoding", fix="Check what the system sends.") from error

@@ -46,6 +46,7 @@ class HttpConfiguration(BaseModel):
         if value is None:
             return None
         parts = urlsplit(value)
+        _ = parts.port  # raises for one that can't be
         if (
             parts.scheme not in ("http", "https")
             or not parts.hostname

@@ -75,6 +75,11 @@ def headers_of(given: Mapping[str, Any]) -> dict[str, str]:
     headers: dict[str, str] = {}
     for name, value in given.items():
         plain = value.get_secret_value() if isinstance(value, SecretStr) else value
+        if plain is not None and not f"{name}{plain}".isascii():
+            raise HttpError(
+                f"the header {name!r:.80} holds characters that are not ASCII; nothing was sent",
+                fix="Encode the value as the system's documentation says.",
+            )
         if plain is not None and any(character in "\r\n\0" for character in f"{name}{plain}"):
             raise HttpError(
                 f"the header {name!r:.80} holds a line break or NUL; nothing was sent", fix="Remove it from the value."

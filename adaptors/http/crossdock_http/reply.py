@@ -4,13 +4,21 @@ import json as json_module
 from collections.abc import Mapping
 from typing import Any, NamedTuple, NoReturn
 
-from crossdock import Answer, parse_xml
+from crossdock import Answer, UnknownOutcomeError, parse_xml
+from crossdock.common.xml import XmlError
+from crossdock.errors import cut
 
 from crossdock_http.content import Parse
 from crossdock_http.errors import HttpError
 
 TRANSIENT = frozenset({408, 425, 429, 502, 503, 504})
 """The statuses after which the same request may succeed."""
+
+REFUSED = frozenset({425, 429, 503})
+"""The statuses that say of any request that it was not done."""
+
+READS = frozenset({"GET", "HEAD", "OPTIONS"})
+"""The methods that change nothing."""
 
 _EXCERPT = 2000
 _FIXES = {
@@ -59,7 +67,15 @@ class Reply(NamedTuple):
         """
         if self.status >= 300 and self.status not in (ok or ()):
             raise self._status_error()
-        return Answer(self.data(parse), response=self.metadata, status=self.status)
+        try:
+            data = self.data(parse)
+        except (HttpError, XmlError) as error:
+            if self.method in READS:
+                raise
+            raise UnknownOutcomeError(
+                f"{self.method} {self.url} was answered {self.status}, and the answer can't be read: {error}"
+            ) from error
+        return Answer(data, response=self.metadata, status=self.status)
 
     def data(self, parse: Parse = "auto") -> Any:
         """Read the body; an empty one is None."""
@@ -102,12 +118,12 @@ class Reply(NamedTuple):
     def _json(self) -> Any:
         try:
             return json_module.loads(self.content, parse_constant=_refuse)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise HttpError(
                 f"{self.method} {self.url} answered {self.type or 'no content type'} of {len(self.content)} bytes where JSON was expected",
                 fix="Check base_url and the login: a page for people may stand there. Or ask for parse='text'.",
                 status=self.status,
-                body=self.content[:200].decode("utf-8", "replace"),
+                body=cut(self.content.decode("utf-8", "replace"), 200),
             ) from error
 
     def _status_error(self) -> HttpError:
@@ -118,12 +134,12 @@ class Reply(NamedTuple):
         return HttpError(
             f"{self.method} {self.url} answered {self.status} {self.reason}".rstrip(),
             fix=_FIXES.get(self.status),
-            transient=self.status in TRANSIENT,
+            transient=self.status in (TRANSIENT if self.method not in ("POST", "PATCH") else REFUSED),
             answer=Answer(data, response=self.metadata, status=self.status),
             status=self.status,
             method=self.method,
             url=self.url,
-            body=self.content[:_EXCERPT].decode("utf-8", "replace"),
+            body=cut(self.content.decode("utf-8", "replace"), _EXCERPT),
         )
 
 

@@ -9,7 +9,15 @@ from psycopg import sql as compose
 from psycopg.rows import dict_row
 
 from crossdock_postgresql.configuration import PostgresqlConfiguration
-from crossdock_postgresql.errors import AmbiguousMatchError, TableError, connection_error, mapped
+from crossdock_postgresql.errors import (
+    AmbiguousMatchError,
+    ColumnError,
+    DatabaseError,
+    RecordError,
+    TableError,
+    connection_error,
+    mapped,
+)
 from crossdock_postgresql.table import COLUMNS, CONSTRAINTS, Table, identifiers, same_keys, table_identifier
 
 _MOST_PARAMETERS = 60_000
@@ -76,11 +84,13 @@ class Database:
             identifier = table_identifier(name)
             quoted = identifier.as_string(self.connection)
             with mapped():
-                columns = {row["attname"]: row["typname"] for row in self.connection.execute(COLUMNS, [quoted])}
+                described = self.connection.execute(COLUMNS, [quoted]).fetchall()
                 constraints = frozenset(row["conname"] for row in self.connection.execute(CONSTRAINTS, [quoted]))
-            if not columns:
+            if not described:
                 raise TableError(f"there is no table {name!r}", fix="Create it, or check its schema.")
-            self._tables[name] = Table(name, identifier, columns, constraints)
+            columns = {row["attname"]: row["typname"] for row in described}
+            generated = frozenset(row["attname"] for row in described if row["generated"])
+            self._tables[name] = Table(name, identifier, columns, constraints, generated)
         return self._tables[name]
 
     def write(
@@ -102,6 +112,8 @@ class Database:
         table, rows = self.table(name), list(records)
         columns = same_keys(rows, missing)
         table.check([*columns, *returning, *(update or ())])
+        _check_written(table, columns, update)
+        _check_keys_once(table, rows, key)
         ending = compose.SQL("").join([_on_conflict(table, columns, key, update), _returning(returning)])
         written: list[dict[str, Any]] = []
         count = 0
@@ -135,6 +147,35 @@ class Database:
         return found[0][column] if found else None
 
 
+def _check_written(table: Table, columns: list[str], update: Sequence[str] | None) -> None:
+    """Refuse columns that nobody may write, and updates from values that the records do not have."""
+    computed = [column for column in columns if column in table.generated]
+    if computed:
+        raise ColumnError(f"{table.name!r} computes {', '.join(computed)} itself", fix="Leave it out of the records.")
+    lacking = [column for column in update or () if column not in columns]
+    if lacking and columns:
+        raise RecordError(
+            f"update= names {', '.join(lacking)}, and the records have no such key",
+            fix="Add it to the records, or leave it out.",
+        )
+
+
+def _check_keys_once(table: Table, rows: list[Mapping[str, Any]], key: str | Sequence[str] | None) -> None:
+    """Refuse a key that stands twice: in one statement PostgreSQL does, and over two the last would win."""
+    columns = [key] if isinstance(key, str) else list(key or ())
+    if not columns or not all(column in table.columns and all(column in row for row in rows) for column in columns):
+        return
+    seen: dict[str, int] = {}
+    for index, row in enumerate(rows):
+        first = seen.setdefault(repr([row[column] for column in columns]), index)
+        if first != index:
+            raise RecordError(
+                f"the records {first} and {index} have the same {', '.join(columns)}",
+                fix="Give each key only once in one batch.",
+                records=[first, index],
+            )
+
+
 @contextmanager
 def _unit(connection: psycopg.Connection[Any]) -> Iterator[None]:
     transaction = connection.transaction()
@@ -143,12 +184,27 @@ def _unit(connection: psycopg.Connection[Any]) -> Iterator[None]:
         transaction.__enter__()
     try:
         yield
+        _check_usable(connection)
     except BaseException as error:
         with mapped():
             transaction.__exit__(type(error), error, error.__traceback__)
         raise
     with mapped(committing=outermost):
         transaction.__exit__(None, None, None)
+
+
+def _check_usable(connection: psycopg.Connection[Any]) -> None:
+    """Refuse to end a unit well on a connection that would keep nothing of it, and say nothing."""
+    status = connection.info.transaction_status
+    if connection.closed or status == psycopg.pq.TransactionStatus.UNKNOWN:
+        raise DatabaseError(
+            "the connection to PostgreSQL broke; nothing of the open transaction was kept", transient=True
+        )
+    if status == psycopg.pq.TransactionStatus.INERROR:
+        raise DatabaseError(
+            "a statement failed and its error was dropped: PostgreSQL keeps nothing of this transaction",
+            fix="Run the statement as an operation, and handle its error with .catch or try.",
+        )
 
 
 def _chunks(rows: list[Mapping[str, Any]], columns: int) -> Iterator[list[Mapping[str, Any]]]:

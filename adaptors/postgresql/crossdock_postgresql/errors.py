@@ -116,6 +116,8 @@ def _database_error(error: psycopg.Error, *, lost: bool) -> DatabaseError:
     }
     named = ", ".join(f"{name} {value}" for name, value in facts.items() if value and name != "sqlstate")
     text = diagnosis.message_primary if state[:2] in _PLAIN_CLASSES else None
+    if isinstance(error, psycopg.ProgrammingError) and not state:
+        text = str(error)[:200]  # psycopg's own words on placeholders and parameters, not on values
     what = "the connection to the server broke" if lost else _condition(error)
     return DatabaseError(
         f"PostgreSQL: {what}{f' ({state})' if state else ''}{f': {text}' if text else ''}{f'; {named}' if named else ''}",

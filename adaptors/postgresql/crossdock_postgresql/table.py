@@ -12,9 +12,9 @@ from crossdock_postgresql.errors import ColumnError, RecordError, TableError
 _LONGEST_NAME = 63
 
 COLUMNS: LiteralString = """
-    select a.attname, t.typname
+    select a.attname, t.typname, a.attgenerated <> '' as generated
     from pg_attribute a join pg_type t on t.oid = a.atttypid
-    where a.attrelid = to_regclass(%s) and a.attnum > 0 and not a.attisdropped and a.attgenerated = ''
+    where a.attrelid = to_regclass(%s) and a.attnum > 0 and not a.attisdropped
     order by a.attnum"""
 
 CONSTRAINTS: LiteralString = (
@@ -30,6 +30,8 @@ class Table(NamedTuple):
     columns: Mapping[str, str]
     """Column → type."""
     constraints: frozenset[str]
+    generated: frozenset[str] = frozenset()
+    """The columns that the server computes."""
 
     def check(self, columns: Iterable[str]) -> None:
         """Refuse columns that the table does not have, before any SQL is sent."""

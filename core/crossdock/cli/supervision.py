@@ -3,6 +3,7 @@
 import json
 import linecache
 import logging
+import signal
 import sys
 import time
 import traceback
@@ -69,8 +70,8 @@ def _report(order: Order, message: Message, timeout: float | None) -> dict[str, 
     with screen:  # after the fork: the display has a thread of its own
         ended = child.follow(timeout=timeout)
     report = screen.report
-    if ended.timed_out or report is None:
-        report = _without_report(order, message, ended, timeout, screen.redact)
+    if report is None:
+        report = _without_report(order, message, ended, timeout, screen)
     say(screen.redact(_summary(order, report, time.perf_counter() - started)))
     return report
 
@@ -81,12 +82,15 @@ class _Screen:
     def __init__(self) -> None:
         self.redact = Redactor()
         self.report: dict[str, Any] | None = None
+        self.checkpoint: dict[str, Any] = {}
         self._status: Any = None
 
     def take(self, sent: dict[str, Any]) -> None:
         """Take what the child sends: a secret to mask, the operation that starts, the report."""
         if "secret" in sent:
             self.redact.add(sent["secret"], what="a credential")
+        elif "checkpoint" in sent:
+            self.checkpoint |= sent["checkpoint"]
         elif "operation" not in sent:
             self.report = sent
         elif self._status is not None:
@@ -157,8 +161,9 @@ def _prepared(order: Order, message: Message, redactor: Redactor, send: Send) ->
     used = set(adaptors.opened) | {part.declaration.adaptor.name for part in all_parts(job) if part.declaration.adaptor}
     entries: dict[str, dict[str, Any]] = {}
     for fields, what in given:
-        entries |= entries_from(fields, used, what=what)
-    return Run(
+        if used or fields is not message.configuration:  # an input in OpenFn's form may bring secrets that nobody needs
+            entries |= entries_from(fields, used, what=what)
+    run = Run(
         Workflow.of(job, order.step),
         message.state,
         credentials=entries,
@@ -166,6 +171,8 @@ def _prepared(order: Order, message: Message, redactor: Redactor, send: Send) ->
         redactor=redactor,
         now=order.now,
     )
+    run.on_checkpoint = lambda cursors: send({"checkpoint": cursors})
+    return run
 
 
 class _Progress:
@@ -173,6 +180,12 @@ class _Progress:
 
     def __init__(self, send: Send) -> None:
         self._send = send
+
+    @hookimpl
+    def crossdock_step_finished(self) -> None:
+        """From here on the work is committed or undone: a signal could only keep that from being said."""
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, signal.SIG_IGN)
 
     @hookimpl(wrapper=True)
     def crossdock_operation(self, operation: Any) -> Any:
@@ -223,9 +236,9 @@ def _trace(error: BaseException) -> str:
 
 
 def _without_report(
-    order: Order, message: Message, ended: Ended, timeout: float | None, redact: Redactor
+    order: Order, message: Message, ended: Ended, timeout: float | None, screen: _Screen
 ) -> dict[str, Any]:
-    """Account for a child that ended without a report: what came in is all that is left."""
+    """Account for a child that ended without a report: what came in is left, and what it committed on the way."""
     error: CrossdockError
     outcome: Outcome
     if ended.timed_out:
@@ -235,13 +248,12 @@ def _without_report(
     else:
         outcome, error = "crashed", ExitedError(f"the job's process ended with {ended.how} without a result")
     state = Run(Workflow.of(Job(), order.step), message.state).state
-    left, _ = redact.in_value({**state, "errors": {order.step: error_record(error)}})
+    cursors = {**(state.get("cursors") or {}), **screen.checkpoint}
+    left, _ = screen.redact.in_value({**state, "cursors": cursors, "errors": {order.step: error_record(error)}})
     return {"outcome": outcome, "state": left, "timings": []}
 
 
 def _by_signal(number: int) -> Outcome:
-    import signal
-
     return "interrupted" if number == signal.SIGINT else "cancelled"
 
 

@@ -60,31 +60,31 @@ def save_cursor(
     """
     unit = open_unit.get()
     record = unit.record if unit is not None else Record()
+    failed, stopped = (unit.failed(), unit.stopped_at()) if unit is not None else (list(state.get("failed") or ()), [])
     if (of is None) != (at is None):
         raise ArgumentError(f"save_cursor({name!r}) got only one of of= and at=", fix="Give both, or a value.")
-    reached = value if of is None or at is None else _reached(list(of), at, record, name)
+    reached = value if of is None or at is None else _reached(list(of), at, failed, stopped, name)
     if checkpoint and unit is not None:
         unit.commit()
-        unit.run.checkpoint |= {} if reached is None else {name: reached}
+        unit.run.keep({} if reached is None else {name: reached})
     if reached is not None:
         record.cursors[name] = reached
     return state if unit is not None else state | {"cursors": {**(state.get("cursors") or {}), **record.cursors}}
 
 
-def _reached(items: list[Any], at: str, record: Record, name: str) -> Any:
+def _reached(items: list[Any], at: str, failed: list[dict[str, Any]], stopped: list[Any], name: str) -> Any:
     """Give the maximum over what was delivered, short of the oldest item that was not."""
-    for stopped in record.stopped_at:
-        if stopped in items:
-            items = items[: items.index(stopped)]
-    positions: list[Any] = [item[at] for item in items if isinstance(item, dict) and item.get(at) is not None]
-    failed: list[Any] = [entry["item"].get(at) for entry in record.failed if isinstance(entry["item"], dict)]
-    if None in failed:  # nobody can say where it stands, so the cursor must not pass it
+    for item in stopped:
+        if item in items:
+            items = items[: items.index(item)]
+    delivered: list[Any] = [item[at] for item in items if isinstance(item, dict) and item.get(at) is not None]
+    missed: list[Any] = [entry["item"].get(at) if isinstance(entry["item"], dict) else None for entry in failed]
+    if None in missed:  # nobody can say where it stands, so the cursor must not pass it
         return None
     try:
-        delivered = [position for position in positions if not failed or position < min(failed)]
-        return max(delivered, default=None)
+        return max([position for position in delivered if not missed or position < min(missed)], default=None)
     except TypeError:
-        kinds = ", ".join(sorted({type(position).__name__ for position in positions + failed}))
+        kinds = ", ".join(sorted({type(position).__name__ for position in delivered + missed}))
         raise ArgumentError(
             f"save_cursor({name!r}): {at!r} is of several types ({kinds}), which have no order",
             fix="Make it one type first.",
@@ -97,7 +97,7 @@ def log(*values: Any) -> None:
     Args:
         values: What to write, separated by blanks.
     """
-    _job_logger.info("%s", " ".join(str(value) for value in values))
+    _job_logger.info("%s", _masked(" ".join(str(value) for value in values)))
 
 
 def warn(code: str, /, **details: Any) -> None:
@@ -117,7 +117,12 @@ def warn(code: str, /, **details: Any) -> None:
             fix=f"In a list of operations write tap(warn, {code!r}).",
         )
     unit.record.warnings.append({**details, "code": code})
-    _job_logger.warning("%s%s", code, "".join(f" {name}={value!r}" for name, value in details.items()))
+    _job_logger.warning("%s", _masked(code + "".join(f" {name}={value!r}" for name, value in details.items())))
+
+
+def _masked(text: str) -> str:
+    unit = open_unit.get()
+    return text if unit is None else unit.run.redactor(text)
 
 
 def now() -> datetime:

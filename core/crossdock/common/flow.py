@@ -156,6 +156,7 @@ class _Done(NamedTuple):
     value: Any
     error: BaseException | None
     record: Record | None
+    ran: bool = True
 
 
 class _Loop:
@@ -174,20 +175,23 @@ class _Loop:
         self.record = self.unit.record if self.unit else Record()
         self.gate = threading.Lock() if concurrency > 1 else None
         self.halted = threading.Event()
+        self.draw_failed: list[BaseException] = []
 
     def run(self, items: Iterable[Any]) -> Iterator[_Done]:
-        """Run the items, and give what became of them in their order."""
+        """Run the items, and give those that went well in their order; the failure that ends the loop comes last."""
         if self.commits and self.unit is not None:
             self.unit.commit()
+        ending: list[BaseException] = []
         for done in self._concurrently(items) if self.concurrency > 1 else self._one_by_one(items):
             if done.record is not None:
                 self.record.add(done.record)
-            if done.error is None:
+            if done.error is not None:
+                self._put_aside(done, ending)
+            elif done.ran and not ending:
                 yield done
-            else:
-                self._put_aside(done)
-            if self.halted.is_set() and self.on_error == "stop":
-                return
+        ending += self.draw_failed
+        if ending:  # that a write may have happened is what must not be lost
+            raise next((error for error in ending if getattr(error, "outcome", None) == "unknown"), ending[0])
 
     def after(self) -> State:
         """Give the state after the loop: the one before it."""
@@ -195,8 +199,18 @@ class _Loop:
             return self.state | {"failed": [*self.state.get("failed", []), *self.record.failed]}
         return self.state
 
+    def _drawn(self, items: Iterable[Any]) -> Iterator[tuple[int, Any]]:
+        """Draw items until the loop is to end; a failure to draw waits until all that were drawn are done."""
+        try:
+            for index, item in enumerate(items):
+                yield index, item
+                if self.halted.is_set():
+                    return
+        except Exception as error:  # noqa: BLE001 - raised by run, after the items that were drawn
+            self.draw_failed.append(error)
+
     def _one_by_one(self, items: Iterable[Any]) -> Iterator[_Done]:
-        for index, item in enumerate(items):
+        for index, item in self._drawn(items):
             yield self._item(index, item)
 
     def _concurrently(self, items: Iterable[Any]) -> Iterator[_Done]:
@@ -206,9 +220,7 @@ class _Loop:
         pending: deque[Future[_Done]] = deque()
         with ThreadPoolExecutor(self.concurrency, thread_name_prefix="each") as pool:
             try:
-                for index, item in enumerate(items):
-                    if self.halted.is_set():
-                        break
+                for index, item in self._drawn(items):
                     pending.append(pool.submit(copy_context().run, self._item, index, item))
                     if len(pending) >= 2 * self.concurrency:
                         yield pending.popleft().result()
@@ -220,7 +232,7 @@ class _Loop:
 
     def _item(self, index: int, item: Any) -> _Done:
         if self.halted.is_set():
-            return _Done(index, item, None, None, None)
+            return _Done(index, item, None, None, None, ran=False)
         start = State({**self.state, "data": item, "index": index})
         if self.unit is None:
             return self._outcome(index, item, start, None)
@@ -233,15 +245,15 @@ class _Loop:
         try:
             value = self._in_unit(start, own)
         except (Exception, StopStep) as error:  # noqa: BLE001 - what becomes of it is on_error's to say
-            if not self._goes_on_after(error):
+            if self.on_error != "collect" or not self._is_kept(error):
                 self.halted.set()
             return _Done(index, item, None, error, record)
         return _Done(index, item, value, None, record)
 
-    def _goes_on_after(self, error: BaseException) -> bool:
+    def _is_kept(self, error: BaseException) -> bool:
         """Tell whether an item's failure is its own; a broken job would break on every item."""
         return (
-            self.on_error == "collect"
+            self.on_error != "raise"
             and getattr(error, "outcome", "failed") != "crashed"
             and isinstance(error, Exception)
         )
@@ -255,19 +267,24 @@ class _Loop:
                 own.commit()
         return value
 
-    def _put_aside(self, done: _Done) -> None:
+    def _put_aside(self, done: _Done, ending: list[BaseException]) -> None:
+        """Keep a failed item, or its error if that ends the loop."""
         error = done.error
         if isinstance(error, StopStep):
-            raise StopStep(error.reason, self.state) from None
-        if error is not None and (self.on_error == "raise" or getattr(error, "outcome", "failed") == "crashed"):
+            ending.append(StopStep(error.reason, self.state))
+        elif error is not None and not self._is_kept(error):
             error.add_note(f"in item {done.number}{self._named(done.item)} of each")
-            raise error
-        assert error is not None  # noqa: S101 - only failed items get here
-        self.record.failed.append(
-            {"index": done.number, "key": self._key_of(done.item), "item": done.item, "error": error_record(error)}
-        )
-        if self.on_error == "stop":
-            self.record.stopped_at.append(done.item)
+            ending.append(error)
+        elif error is not None:
+            entry = {
+                "index": done.number,
+                "key": self._key_of(done.item),
+                "item": done.item,
+                "error": error_record(error),
+            }
+            self.record.failed.append(entry)
+            if self.on_error == "stop":
+                self.record.stopped_at.append(done.item)
 
     def _key_of(self, item: Any) -> Any:
         return item.get(self.key) if self.key is not None and isinstance(item, dict) else None

@@ -26,6 +26,9 @@ GRACE = 10.0
 
 _QUIET = 0.05
 _POLL = 0.5
+_SOON = 0.002
+_AT_ONCE = 16
+"""How many pieces are read before the time is looked at again."""
 
 
 class Ended(NamedTuple):
@@ -91,7 +94,7 @@ class Child:
                 selector.register(fd, selectors.EVENT_READ)
             while self._status is None:
                 self._wait(selector, min(limit, self._deadline))
-                if time.monotonic() >= min(limit, self._deadline):
+                if self._status is None and time.monotonic() >= min(limit, self._deadline):
                     timed_out = time.monotonic() >= limit
                     self._end(signal.SIGKILL)
                     self._status = os.waitpid(self.pid, 0)[1]
@@ -103,7 +106,7 @@ class Child:
         return Ended(_how(self._status), timed_out, self._signalled)
 
     def _wait(self, selector: selectors.BaseSelector, until: float) -> None:
-        pause = _QUIET if self._printed else _POLL
+        pause = _SOON if not selector.get_map() else _QUIET if self._printed else _POLL
         ready = selector.select(max(0.0, min(pause, until - time.monotonic())))
         # The end of the report does not show the child's end: what it forked may hold it open.
         closed = self._drain()
@@ -111,7 +114,8 @@ class Child:
             with suppress(KeyError):
                 selector.unregister(fd)
         self._print(all_of_it=not ready)
-        done, status = os.waitpid(self.pid, 0 if self._report in closed else os.WNOHANG)
+        # Never waited for: a job may close what it was given and go on.
+        done, status = os.waitpid(self.pid, os.WNOHANG)
         self._status = status if done else None
 
     def _drain(self) -> list[int]:
@@ -155,8 +159,8 @@ class Child:
 
 
 def _read_into(fd: int, buffer: bytearray) -> bool:
-    """Read all that is there; say whether that was the end."""
-    while True:
+    """Read what is there, up to a limit; say whether that was the end."""
+    for _ in range(_AT_ONCE):
         try:
             chunk = os.read(fd, 65536)
         except BlockingIOError:
@@ -166,6 +170,7 @@ def _read_into(fd: int, buffer: bytearray) -> bool:
         if not chunk:
             return True
         buffer += chunk
+    return False
 
 
 def _how(status: int) -> str:
@@ -212,6 +217,8 @@ def _be_child(work: Callable[[Send], None], report: int, output: int, lifeline: 
 def _capture(output: int) -> None:
     for descriptor in (1, 2):
         os.dup2(output, descriptor)
+    # A job that reads the terminal would stop for ever: its process group is not the terminal's.
+    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     sys.stdout, sys.stderr = _text_stream(1), _text_stream(2)
 
 

@@ -205,7 +205,7 @@ def test_a_key_that_stands_twice_in_a_batch_says_what_to_do(run_sql):
         run_sql(postgresql.upsert_many("clinics", [{"code": "a", "beds": 1}, {"code": "a", "beds": 2}], key="code"))
     )
 
-    assert (error.details["sqlstate"], error.fix) == ("21000", "Give each key only once in one batch.")
+    assert (error.details["records"], error.fix) == ([0, 1], "Give each key only once in one batch.")
 
 
 def test_a_key_that_is_not_the_tables_is_refused(run_sql):
