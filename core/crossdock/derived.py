@@ -4,7 +4,7 @@ import logging
 from collections.abc import Callable
 from typing import Any, Protocol
 
-from crossdock.errors import message_of
+from crossdock.errors import AdaptorError, message_of
 from crossdock.lazy import call_with
 from crossdock.scope import Unit, open_unit
 from crossdock.state import State
@@ -67,7 +67,7 @@ def retry(state: State, this: Performable, keep: bool, operation: Performable, t
     def decide(error: Exception) -> bool:
         nonlocal left
         left -= 1
-        if left < 0 or getattr(error, "outcome", "failed") != "failed":
+        if left < 0 or not _may_help(error):
             return False
         del failed[before:]  # all that the try did is undone, and the items come again
         _logger.info("%s failed and is tried again: %s: %s", operation, type(error).__name__, message_of(error))
@@ -89,3 +89,10 @@ def _attempt(state: State, keep: bool, operation: Performable) -> Any:
         return operation.outcome(state) if keep else operation.perform(state)
     with Unit(unit.run, "attempt", unit):
         return operation.outcome(state) if keep else operation.perform(state)
+
+
+def _may_help(error: Exception) -> bool:
+    """Tell whether to do it again can help, and can do no harm."""
+    if isinstance(error, AdaptorError):
+        return error.transient and error.outcome == "failed"
+    return getattr(error, "outcome", "failed") == "failed"

@@ -101,8 +101,9 @@ class Operation:
     def retry(self, times: int, *, wait: float = 1.0) -> "Operation":
         """Repeat it when it fails.
 
-        A failure of which nobody knows whether something was written is not repeated, and
-        neither is one that shows that the job itself is broken.
+        Not repeated is what can't help or may do harm: a system's refusal that will not pass
+        (its error is not ``transient``), a write of which nobody knows whether it happened, and
+        an error that shows that the job itself is broken.
 
         Args:
             times: How often to repeat after the first try.

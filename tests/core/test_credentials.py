@@ -258,3 +258,78 @@ def test_a_failure_to_close_is_logged(run_job, caplog):
         assert run_job(use()).outcome == "success"
 
     assert "could not be closed" in caplog.text
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"pin": 482913},
+        {"api_keys": ["482913"]},
+        {"passwords": {"main": "482913"}},
+        {"uid": "env:KEPT_ELSEWHERE"},
+    ],
+)
+def test_se_03_secrets_are_known_wherever_a_credential_holds_them(run_job, monkeypatch, fields):
+    monkeypatch.setenv("KEPT_ELSEWHERE", "482913")
+
+    run = run_job(
+        set_data({"text": "is 482913", "number": 482913, "more": 14829130}),
+        credentials={"x": {"adaptor": "other", **fields}},
+    )
+
+    assert run.state.data == {"text": "is ***", "number": "***", "more": 14829130}
+
+
+def test_nested_secrets_of_a_configuration_are_known(run_job):
+    class Key(BaseModel):
+        value: SecretStr
+
+    class Site(BaseModel):
+        key: Key
+        others: list[SecretStr] = []
+
+    adaptor = Adaptor("keys", configuration=Site, connect=lambda site: nullcontext(site))
+
+    @adaptor.operation(effect="read")
+    def reveal(state):
+        site = adaptor.connection
+        return state.result([site.key.value.get_secret_value(), site.others[0].get_secret_value()])
+
+    run = run_job(
+        reveal(), credentials={"keys": {"adaptor": "keys", "key": {"value": "inner-1"}, "others": ["inner-2"]}}
+    )
+
+    assert run.state.data == ["***", "***"]
+
+
+def test_se_03_what_the_run_writes_down_is_masked_too(run_job, caplog):
+    from crossdock import JobError, log, warn
+
+    def leak(s):
+        log("logged s3cret-value")
+        warn("WARNED", about="s3cret-value")
+        raise JobError("NO", "no s3cret-value", key="s3cret-value")
+
+    with caplog.at_level("INFO", "crossdock"):
+        run = run_job(
+            each([1], leak, on_error="collect"),
+            set_data({"of-s3cret-value": 1, "of-***": 2}),
+            credentials={"x": {"adaptor": "other", "password": "s3cret-value"}},
+        )
+
+    assert "s3cret" not in f"{run.state} {caplog.text}"
+    assert run.state.data == {"of-***": 1, "of-****": 2}
+
+
+def test_names_that_only_sound_secret_hide_and_refuse_nothing(run_job):
+    run = run_job(
+        set_data("id"), credentials={"x": {"adaptor": "other", "primary_key": "id", "author": "name", "key": "k"}}
+    )
+
+    assert run.state.data == "id"
+
+
+def test_a_text_is_cut_before_a_secret_and_not_in_it():
+    from crossdock.errors import cut
+
+    assert cut("the token is s3cret-value", 20) == "the token is … (25 characters)"

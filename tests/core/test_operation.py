@@ -4,7 +4,7 @@ import asyncio
 import inspect
 
 import pytest
-from crossdock import Adaptor, Job, JobError, State, operation, set_data, state, tap
+from crossdock import Adaptor, AdaptorError, Job, JobError, State, operation, set_data, state, tap
 from crossdock.errors import AdaptorDefinitionError, ArgumentError, WrongReturnError
 from crossdock.operation import NeverRunWarning
 
@@ -184,6 +184,19 @@ def test_retry_repeats_after_the_first_try(caplog):
     tries.clear()
     with pytest.raises(OSError, match="not yet"):
         Job(flaky).retry(1, wait=0.001)(State())
+
+
+@pytest.mark.parametrize(("transient", "tries"), [(True, 3), (False, 1)])
+def test_retry_repeats_a_systems_refusal_only_if_it_may_pass(transient, tries):
+    made = []
+
+    def ask(state):
+        made.append(1)
+        raise AdaptorError("no", transient=transient)
+
+    with pytest.raises(AdaptorError):
+        Job(ask).retry(2, wait=0.001)(State())
+    assert len(made) == tries
 
 
 def test_retry_does_not_repeat_a_broken_job():

@@ -384,3 +384,31 @@ def test_a_job_can_be_run_twice(httpserver, run_http):
     ]
 
     assert [run.execute() for run in runs] == ["success", "success"]
+
+
+@pytest.mark.parametrize("path", ["/people/7#x", "http://u:p@{host}/x", "http://x.example:99999/"])
+def test_urls_with_a_fragment_a_user_or_no_port_are_refused(run_http, httpserver, path):
+    run = run_http(http.delete(path.replace("{host}", f"localhost:{httpserver.port}")))
+
+    assert isinstance(failure(run), UrlError)
+    assert httpserver.log == []
+
+
+@pytest.mark.parametrize("headers", [{"X-Name": "é"}, {"é": "x"}])
+def test_a_header_that_is_not_ascii_is_refused_by_name(run_http, httpserver, headers):
+    assert "not ASCII" in failure(run_http(http.post("/x", {}, headers=headers))).message
+    assert httpserver.log == []
+
+
+def test_a_header_of_the_credential_can_be_left_out(httpserver, run_http):
+    httpserver.expect_request("/x").respond_with_handler(echo)
+
+    run = run_http(http.get("/x", headers={"authorization": None}), token="t0ken-value")
+
+    assert "Authorization" not in run.state.data["headers"]
+
+
+def test_endless_nesting_is_no_json(httpserver, run_http):
+    httpserver.expect_request("/x").respond_with_data("[" * 100_000, content_type="application/json")
+
+    assert isinstance(failure(run_http(http.get("/x"))), HttpError)

@@ -254,3 +254,30 @@ def test_a_header_that_can_not_be_sent_is_an_error_and_not_unknown(httpserver, r
 
     assert (run.outcome, type(run.error)) == ("failed", HttpError)
     assert httpserver.log == []
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        {"data": "{", "content_type": "application/json", "status": 201},
+        {"data": b"a\xff", "content_type": "text/plain; charset=utf-8"},
+        {"data": "x" * 2000},
+        {"data": "not gzip", "headers": {"Content-Encoding": "gzip"}},
+    ],
+)
+def test_a_write_whose_answer_can_not_be_read_is_unknown_and_not_sent_again(httpserver, run_http, reply):
+    httpserver.expect_request("/x").respond_with_data(reply.pop("data"), **reply)
+
+    wrote = run_http(http.post("/x", {}).retry(2, wait=0.001), max_response_bytes=1000)
+    requests = len(httpserver.log)
+    read = run_http(http.get("/x"), max_response_bytes=1000)
+
+    assert (wrote.outcome, requests) == ("unknown", 1)
+    assert (read.outcome, type(read.error)) == ("failed", HttpError)
+
+
+@pytest.mark.parametrize(("status", "transient"), [(502, False), (504, False), (503, True), (429, True)])
+def test_an_error_after_which_a_write_may_have_happened_is_not_transient(httpserver, run_http, status, transient):
+    answers(httpserver, (status, {}))
+
+    assert run_http(http.post("/x", {})).error.transient is transient

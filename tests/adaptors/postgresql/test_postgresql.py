@@ -411,3 +411,90 @@ def test_a_business_error_in_the_job_rolls_back_too(clinics, run_sql):
     )
 
     assert (run.outcome, rows(clinics)) == ("failed", [])
+
+
+END_MYSELF = "select pg_terminate_backend(pg_backend_pid())"
+
+
+def test_a_connection_that_is_lost_and_caught_is_no_success(clinics, run_sql):
+    run = run_sql(postgresql.insert("clinics", {"code": "a"}), postgresql.sql(END_MYSELF).catch(lambda error, s: s))
+
+    assert run.outcome == "failed"
+    assert "broke" in run.error.message
+    assert rows(clinics) == []
+
+
+def test_a_failed_statement_whose_error_was_dropped_is_no_success(clinics, run_sql):
+    def drop_the_error(s):
+        try:
+            postgresql.adaptor.connection.run("select 1 / 0")
+        except DatabaseError:
+            return s
+
+    run = run_sql(postgresql.insert("clinics", {"code": "a"}), drop_the_error)
+
+    assert run.outcome == "failed"
+    assert "dropped" in run.error.message
+    assert rows(clinics) == []
+
+
+@pytest.mark.parametrize("on_error", ["raise", "collect"])
+def test_commit_item_keeps_items_whole_in_a_concurrent_loop(clinics, run_sql, on_error):
+    def work(s):
+        postgresql.insert("clinics", {"code": f"{s.data}a"})(s)
+        if s.data % 5 == 4:
+            raise JobError("NO", "no")
+        return postgresql.insert("clinics", {"code": f"{s.data}b"})
+
+    run = run_sql(each(range(30), work, commit="item", concurrency=6, on_error=on_error))
+
+    codes = {row[0] for row in rows(clinics)}
+    assert run.outcome == ("failed" if on_error == "raise" else "partial")
+    assert {code[:-1] for code in codes if code.endswith("a")} == {code[:-1] for code in codes if code.endswith("b")}
+    assert on_error == "raise" or len(codes) == 48
+
+
+def test_threads_of_ones_own_use_the_connection_one_at_a_time(clinics, run_sql):
+    import threading
+
+    from crossdock import in_run
+
+    def threaded(s):
+        def write(number):
+            postgresql.insert("clinics", {"code": f"{number}a"})(s)
+            postgresql.insert("clinics", {"code": f"{number}b"})(s)
+
+        threads = [threading.Thread(target=in_run(write), args=(number,)) for number in range(20)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        return s
+
+    assert run_sql(threaded).outcome == "success"
+    assert len(rows(clinics)) == 40
+
+
+def test_update_from_a_key_that_the_records_lack_is_refused(clinics, run_sql):
+    clinics.execute("insert into clinics (code, name) values ('a', 'kept')")
+
+    error = failure(run_sql(postgresql.upsert("clinics", {"code": "a"}, key="code", update=["name"])))
+
+    assert isinstance(error, RecordError)
+    assert rows(clinics, "name") == [("kept",)]
+
+
+def test_a_column_that_the_server_computes_is_read_and_not_written(clinics, run_sql):
+    clinics.execute("alter table clinics add column twice int generated always as (beds * 2) stored")
+
+    run = run_sql(postgresql.insert("clinics", {"code": "a", "beds": 2}, returning="twice"))
+
+    assert run.state.data == 4
+    assert isinstance(failure(run_sql(postgresql.insert("clinics", {"code": "b", "twice": 2}))), ColumnError)
+
+
+def test_a_key_that_stands_twice_is_refused_also_over_several_statements(clinics, run_sql):
+    records = [{"code": f"c{n}", "beds": n} for n in range(1500)] + [{"code": "c0", "beds": -1}]
+
+    assert failure(run_sql(postgresql.upsert_many("clinics", records, key="code"))).details["records"] == [0, 1500]
+    assert rows(clinics) == []
