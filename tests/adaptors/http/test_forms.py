@@ -8,15 +8,6 @@ from crossdock_http import HttpConfiguration, HttpError
 from werkzeug import Response
 
 
-@pytest.fixture
-def run_http(httpserver, run_job):
-    def run(*operations, **fields):
-        entry = {"adaptor": "http", "base_url": httpserver.url_for("").rstrip("/"), **fields}
-        return run_job(*operations, credentials={"api": entry})
-
-    return run
-
-
 def test_a_form_is_sent_as_a_form(httpserver, run_http):
     httpserver.expect_request("/x", method="POST").respond_with_handler(
         lambda request: Response(json.dumps(request.form.to_dict(flat=False)), content_type="application/json")

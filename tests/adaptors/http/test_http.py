@@ -13,15 +13,6 @@ from crossdock_http import Client, HttpConfiguration, HttpConnectionError, HttpE
 from werkzeug import Request, Response
 
 
-@pytest.fixture
-def run_http(httpserver, run_job):
-    def run(*operations, state=None, **fields):
-        entry = {"adaptor": "http", "base_url": httpserver.url_for("").rstrip("/"), **fields}
-        return run_job(*operations, state=state, credentials={"api": entry})
-
-    return run
-
-
 def failure(run):
     assert run.outcome != "success"
     return run.error
@@ -412,3 +403,10 @@ def test_endless_nesting_is_no_json(httpserver, run_http):
     httpserver.expect_request("/x").respond_with_data("[" * 100_000, content_type="application/json")
 
     assert isinstance(failure(run_http(http.get("/x"))), HttpError)
+
+
+def test_se_03_nothing_shows_what_a_client_knows():
+    configuration = HttpConfiguration(base_url="https://x.example", token="t0ken-c4nary")
+
+    with Client(configuration) as client:
+        assert "c4nary" not in f"{configuration!r} {configuration} {client!r} {client} {client.url('/x')}"

@@ -15,15 +15,6 @@ from crossdock_http.patience import retry_after
 from werkzeug import Response
 
 
-@pytest.fixture
-def run_http(httpserver, run_job):
-    def run(*operations, **fields):
-        entry = {"adaptor": "http", "base_url": httpserver.url_for("").rstrip("/"), **fields}
-        return run_job(*operations, credentials={"api": entry})
-
-    return run
-
-
 def answers(httpserver, *replies):
     """Answer one request after another, the last for good; give the times at which they came."""
     times: list[float] = []

@@ -1,0 +1,22 @@
+"""A job that runs against the local HTTP server."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from crossdock import Run
+from fix_run import RunJob
+from pytest_httpserver import HTTPServer
+
+RunHttp = Callable[..., Run]
+
+
+@pytest.fixture
+def run_http(httpserver: HTTPServer, run_job: RunJob) -> RunHttp:
+    """Run operations with one credential of the http adaptor; keywords are more of its fields."""
+
+    def run(*operations: Any, state: dict[str, Any] | None = None, **fields: Any) -> Run:
+        entry = {"adaptor": "http", "base_url": httpserver.url_for("").rstrip("/"), **fields}
+        return run_job(*operations, state=state, credentials={"api": entry})
+
+    return run
