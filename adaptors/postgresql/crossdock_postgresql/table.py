@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, LiteralString, NamedTuple
 
 from crossdock.errors import closest
+from crossdock.state import encode
 from psycopg import sql as compose
 from psycopg.types.json import Jsonb
 
@@ -61,7 +62,7 @@ class Table(NamedTuple):
                 f"the column {column!r} of {self.name!r} is of type {self.columns[column]} and got a dict",
                 fix="Pick a field of it, or use a jsonb column.",
             )
-        return Jsonb(value) if is_json and value is not None else value
+        return Jsonb(value, dumps=encode) if is_json and value is not None else value
 
 
 def identifiers(names: Iterable[str]) -> compose.Composed:

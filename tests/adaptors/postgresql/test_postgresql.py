@@ -498,3 +498,14 @@ def test_a_key_that_stands_twice_is_refused_also_over_several_statements(clinics
 
     assert failure(run_sql(postgresql.upsert_many("clinics", records, key="code"))).details["records"] == [0, 1500]
     assert rows(clinics) == []
+
+
+def test_json_columns_take_what_a_state_takes_and_nothing_else(clinics, run_sql):
+    tags = {"on": date(2024, 5, 2), "price": Decimal("1.50")}
+
+    assert run_sql(postgresql.insert("clinics", {"code": "a", "tags": tags})).outcome == "success"
+    assert rows(clinics, "tags") == [({"on": "2024-05-02", "price": "1.50"},)]
+    assert (
+        failure(run_sql(postgresql.insert("clinics", {"code": "b", "tags": {"n": float("nan")}}))).code
+        == "state_not_json"
+    )
