@@ -224,14 +224,17 @@ class Unit:
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
         if self._token is not None:
             open_unit.reset(self._token)
-        undone = None if isinstance(error, StopStep) else error
-        if undone is not None:
-            self.record.cursors.clear()  # they stand for work that is undone
-        if self.parent is not None and self._gate is None:  # a loop adds those of its items in their order
-            self.parent.record.add(self.record)
+        undone: BaseException | None = None if isinstance(error, StopStep) else error
         try:
             self._end(undone)
+        except BaseException as failure:
+            undone = failure
+            raise
         finally:
+            if undone is not None:
+                self.record.cursors.clear()  # they stand for work that is undone
+            if self.parent is not None and self._gate is None:  # a loop adds those of its items in their order
+                self.parent.record.add(self.record)
             if self._inside and self._gate is not None:
                 self._gate.release()
 

@@ -297,3 +297,11 @@ def test_a_job_imports_its_neighbours_and_hides_none_of_pythons_modules(crossdoc
     )
 
     assert crossdock("run", folder / "job.py").json == {"data": {"KSM": "Kisumu"}}
+
+
+def test_adaptors_show_marks_secrets_also_inside_of_a_field(crossdock: Crossdock):
+    fields = {
+        field["name"]: field["secret"] for field in crossdock("adaptors", "show", "http", "--json").json["credential"]
+    }
+
+    assert {name for name, secret in fields.items() if secret} == {"password", "token", "api_key"}

@@ -287,3 +287,34 @@ def test_in_run_carries_the_run_to_a_thread(run_job, ledger, write):
     run_job(threaded)
 
     assert ledger.entries == ["threaded"]
+
+
+def test_a_cursor_of_a_unit_that_could_not_end_well_stays_where_it_was(run_job, ledger, write):
+    def end_badly():
+        raise UnknownOutcomeError("the savepoint could not be released")
+
+    @contextmanager
+    def unit(resource):
+        nested = bool(resource.open)
+        with Ledger.unit(resource):
+            yield
+        if nested:
+            end_badly()
+
+    adaptor = Adaptor("brittle", connect=lambda _: ledger, unit=unit)
+
+    @adaptor.operation(effect="write")
+    def touch(state):
+        adaptor.connection.entries.append("touched")
+        return state
+
+    def careful(s):
+        try:
+            return Job(touch(), save_cursor("v", 7))(s)
+        except UnknownOutcomeError:
+            return s
+
+    run = run_job(touch(), careful)
+
+    assert run.outcome == "success"
+    assert "cursors" not in run.state

@@ -163,15 +163,23 @@ def _fields(model: Any) -> list[dict[str, Any]]:
         return []
     schema = model.model_json_schema(by_alias=False)
     required = schema.get("required", [])
+    definitions = schema.get("$defs", {})
     return [
         {
             "name": name,
             "required": name in required,
-            "secret": "writeOnly" in json.dumps(field),
+            "secret": _is_secret(field, definitions),
             "description": field.get("description", ""),
         }
         for name, field in schema["properties"].items()
     ]
+
+
+def _is_secret(field: dict[str, Any], definitions: dict[str, Any]) -> bool:
+    """Tell whether a field is a secret, or a model that holds one."""
+    text = json.dumps(field)
+    inner = [definition for name, definition in definitions.items() if f'"#/$defs/{name}"' in text]
+    return "writeOnly" in text or "writeOnly" in json.dumps(inner)
 
 
 def _overview(overview: dict[str, Any]) -> str:
