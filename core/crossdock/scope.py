@@ -31,16 +31,22 @@ open_unit: ContextVar["Unit | None"] = ContextVar("open_unit", default=None)
 """The innermost unit; the one way to the run in progress."""
 
 
+def open_run() -> "Run | None":
+    """Give the run that this code belongs to, or None outside of one."""
+    unit = open_unit.get()
+    return None if unit is None else unit.run
+
+
 def run_in_progress(what: str) -> "Run":
     """Give the run that this code belongs to.
 
     Args:
         what: What needs a run, for the error.
     """
-    unit = open_unit.get()
-    if unit is None:
+    run = open_run()
+    if run is None:
         raise NoRunError(f"{what} needs a run, and none is in progress here")
-    return unit.run
+    return run
 
 
 def received(what: str) -> "State":
