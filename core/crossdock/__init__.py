@@ -6,6 +6,7 @@ from crossdock.common.flow import each, require, stop, tap, when
 from crossdock.common.xml import build_xml, parse_xml
 from crossdock.declaration import Effect
 from crossdock.errors import AdaptorError, CrossdockError, JobError, UnknownOutcomeError
+from crossdock.files import run_file
 from crossdock.job import Job, load_job
 from crossdock.lazy import computed, credentials, cursor, resolve, state
 from crossdock.message import Message
@@ -46,6 +47,7 @@ __all__ = [
     "parse_xml",
     "require",
     "resolve",
+    "run_file",
     "save_cursor",
     "set_data",
     "state",

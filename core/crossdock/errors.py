@@ -9,6 +9,7 @@
     │   └── StateTooLargeError     the state is over its size limit
     ├── LazyError                  a lazy path was used like a value
     ├── ArgumentError              an operation or function was given something it can't use
+    │   └── FileNameError          a name for a file of the run that is not safe
     ├── WrongReturnError           an operation returned something else than a state
     ├── ExitedError                the job ended its process instead of returning
     ├── TimeLimitError             the run went over its time limit
@@ -158,6 +159,13 @@ class ArgumentError(CrossdockError):
 
     code = "bad_argument"
     fix = "Correct the argument that the message names."
+
+
+class FileNameError(ArgumentError):
+    """A name for a file of the run leads out of its folder, or to no file."""
+
+    code = "unsafe_file"
+    fix = "Give a plain name such as 'scans/7.pdf', and create=True for a new file."
 
 
 class WrongReturnError(CrossdockError):

@@ -7,11 +7,12 @@ import logging
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from time import perf_counter
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from crossdock.adaptor import Connections
 from crossdock.credentials import Credentials
 from crossdock.errors import CredentialError, ExitedError, Outcome, StateEncodingError, error_record, outcome_of
+from crossdock.files import RunFiles
 from crossdock.job import all_parts
 from crossdock.operation import Operation, mark
 from crossdock.plugins import Plugins
@@ -19,6 +20,9 @@ from crossdock.redaction import Redactor
 from crossdock.scope import Record, StopStep, Unit
 from crossdock.state import SIZE_LIMIT, State, decode, encode
 from crossdock.workflow import Step, Workflow
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 _logger = logging.getLogger("crossdock")
 
@@ -47,6 +51,9 @@ class Run:
         redactor: What masks its secrets; it learns those of the credentials.
         now: The instant that the run counts as its start.
         size_limit: The most bytes that a state may have when a step ends.
+        files: The folder of its files; by default a temporary one, which ends with the run.
+        record: Where adaptors that can keep what systems answer, for ``replay``.
+        replay: Where adaptors that can read what systems answered, instead of asking them.
 
     Example:
         >>> from crossdock import Job, set_data
@@ -67,6 +74,9 @@ class Run:
         redactor: Redactor | None = None,
         now: datetime | None = None,
         size_limit: int = SIZE_LIMIT,
+        files: "Path | None" = None,
+        record: "Path | None" = None,
+        replay: "Path | None" = None,
     ) -> None:
         self.workflow = workflow
         self.state = State({"data": None, "cursors": {}} | dict(state or {})).without(*_NOT_INPUT)
@@ -76,6 +86,9 @@ class Run:
         self.connections = Connections(self.credentials)
         self.now = now or datetime.now(UTC)
         self.size_limit = size_limit
+        self.files = RunFiles(files)
+        self.record = record
+        self.replay = replay
         self.outcome: Outcome = "refused"
         self.error: BaseException | None = None
         self.stopped: str | None = None
@@ -109,11 +122,12 @@ class Run:
         self.check()
         self.outcome = "failed"  # until a step ended well
         self.plugins.run_started(self)
-        try:
-            self._steps()
-        finally:
-            self.connections.close()
-            self.plugins.run_finished(self)
+        with self.files:
+            try:
+                self._steps()
+            finally:
+                self.connections.close()
+                self.plugins.run_finished(self)
         return self.outcome
 
     def _steps(self) -> None:

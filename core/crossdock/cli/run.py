@@ -1,8 +1,16 @@
 """``crossdock run``: the command and its options; what it does is in ``supervision``."""
 
+import os
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 import click
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+_FOLDER = click.Path(file_okay=False, writable=True, resolve_path=True)
+_EXISTING_FOLDER = click.Path(file_okay=False, exists=True, resolve_path=True)
 
 
 def _instant(_: click.Context, __: click.Parameter, value: str | None) -> datetime:
@@ -15,6 +23,21 @@ def _instant(_: click.Context, __: click.Parameter, value: str | None) -> dateti
     return instant if instant.tzinfo else instant.replace(tzinfo=UTC)
 
 
+def _made(path: str | None, option: str) -> "Path | None":
+    """Make a folder that only its owner can read, if there is none."""
+    from pathlib import Path  # imported late: --help needs none of it
+
+    if path is None:
+        return None
+    try:
+        os.makedirs(path, mode=0o700, exist_ok=True)
+    except OSError as error:
+        raise click.BadParameter(
+            f"the folder {path!r} can't be made: {error.strerror}", param_hint=repr(option)
+        ) from None
+    return Path(path)
+
+
 @click.command()
 @click.argument("job", metavar="JOB")
 @click.option("--state", "state_file", metavar="FILE", help="The input: a JSON file, or - for standard input.")
@@ -24,6 +47,18 @@ def _instant(_: click.Context, __: click.Parameter, value: str | None) -> dateti
     "--timeout", metavar="SECONDS", type=click.FloatRange(min=0, min_open=True), help="End the run after this time."
 )
 @click.option("--now", metavar="INSTANT", callback=_instant, help="The instant that the run counts as its start.")
+@click.option(
+    "--files", metavar="DIR", type=_FOLDER, help="Where the files of the run stay; else they end with the run."
+)
+@click.option(
+    "--record", metavar="DIR", type=_FOLDER, help="Keep there what systems answer; so far only http adaptors do."
+)
+@click.option(
+    "--replay",
+    metavar="DIR",
+    type=_EXISTING_FOLDER,
+    help="Take what was recorded there instead of asking; so far only http adaptors do.",
+)
 @click.option("-v", "--verbose", is_flag=True, help="Show tracebacks, and what the adaptors log.")
 def run(
     job: str,
@@ -32,6 +67,9 @@ def run(
     credentials: str | None,
     timeout: float | None,
     now: datetime,
+    files: str | None,
+    record: str | None,
+    replay: str | None,
     *,
     verbose: bool,
 ) -> None:
@@ -43,4 +81,12 @@ def run(
     """
     from crossdock.cli.supervision import Order, supervise  # imported late: --help needs none of it
 
-    click.get_current_context().exit(supervise(Order(job, state_file, credentials, now, verbose), output, timeout))
+    if record is not None and replay is not None:
+        raise click.UsageError("--record and --replay can't be given together.")
+    folders = {
+        "files": _made(files, "--files"),
+        "record": _made(record, "--record"),
+        "replay": _made(replay, "--replay"),
+    }
+    order = Order(job, state_file, credentials, now, verbose, **folders)
+    click.get_current_context().exit(supervise(order, output, timeout))

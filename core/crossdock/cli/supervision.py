@@ -3,6 +3,7 @@
 import json
 import linecache
 import logging
+import os
 import signal
 import sys
 import time
@@ -21,6 +22,7 @@ from crossdock.errors import (
     TimeLimitError,
     error_record,
 )
+from crossdock.files import remove_folder
 from crossdock.job import Job, all_parts, load_job
 from crossdock.message import Message
 from crossdock.plugins import Plugins, hookimpl
@@ -39,6 +41,9 @@ class Order(NamedTuple):
     credentials: str | None
     now: datetime
     verbose: bool
+    files: Path | None = None
+    record: Path | None = None
+    replay: Path | None = None
 
     @property
     def step(self) -> str:
@@ -67,8 +72,11 @@ def _report(order: Order, message: Message, timeout: float | None) -> dict[str, 
     """Run the job in a child, show what it does, and give its report or one on its end."""
     screen, started = _Screen(), time.perf_counter()
     child = Child(lambda send: _work(order, message, send), on_message=screen.take, on_output=screen.show)
-    with screen:  # after the fork: the display has a thread of its own
-        ended = child.follow(timeout=timeout)
+    try:
+        with screen:  # after the fork: the display has a thread of its own
+            ended = child.follow(timeout=timeout)
+    finally:
+        screen.clear_away()
     report = screen.report
     if report is None:
         report = _without_report(order, message, ended, timeout, screen)
@@ -83,14 +91,17 @@ class _Screen:
         self.redact = Redactor()
         self.report: dict[str, Any] | None = None
         self.checkpoint: dict[str, Any] = {}
+        self._files: str | None = None
         self._status: Any = None
 
     def take(self, sent: dict[str, Any]) -> None:
-        """Take what the child sends: a secret to mask, the operation that starts, the report."""
+        """Take what the child sends: a secret to mask, a folder to clear away, the operation that starts, the report."""
         if "secret" in sent:
             self.redact.add(sent["secret"], what="a credential")
         elif "checkpoint" in sent:
             self.checkpoint |= sent["checkpoint"]
+        elif "files" in sent:
+            self._files = sent["files"]
         elif "operation" not in sent:
             self.report = sent
         elif self._status is not None:
@@ -102,6 +113,11 @@ class _Screen:
             say(self.redact(text), end="")
         else:
             self._status.console.print(self.redact(text), end="", markup=False, highlight=False, soft_wrap=True)
+
+    def clear_away(self) -> None:
+        """Remove the temporary files of the run, if its process ended before it could."""
+        if self._files is not None and os.path.lexists(self._files):
+            remove_folder(self._files)
 
     def __enter__(self) -> None:
         if sys.stderr is not None and sys.stderr.isatty():
@@ -170,7 +186,11 @@ def _prepared(order: Order, message: Message, redactor: Redactor, send: Send) ->
         plugins=plugins,
         redactor=redactor,
         now=order.now,
+        files=order.files,
+        record=order.record,
+        replay=order.replay,
     )
+    run.files.tell = lambda folder: send({"files": folder})
     run.on_checkpoint = lambda cursors: send({"checkpoint": cursors})
     return run
 
