@@ -3,6 +3,7 @@
 from crossdock.adaptor import Adaptor
 from crossdock.common.data import log, now, save_cursor, set_data, warn
 from crossdock.common.flow import each, require, stop, tap, when
+from crossdock.common.text import parse_csv, stream_csv
 from crossdock.common.xml import build_xml, parse_xml
 from crossdock.declaration import Effect
 from crossdock.errors import AdaptorError, CrossdockError, JobError, UnknownOutcomeError
@@ -44,6 +45,7 @@ __all__ = [
     "log",
     "now",
     "operation",
+    "parse_csv",
     "parse_xml",
     "require",
     "resolve",
@@ -52,6 +54,7 @@ __all__ = [
     "set_data",
     "state",
     "stop",
+    "stream_csv",
     "tap",
     "warn",
     "when",

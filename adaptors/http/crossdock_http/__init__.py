@@ -2,18 +2,61 @@
 
 from crossdock_http.client import Client
 from crossdock_http.configuration import HttpConfiguration
-from crossdock_http.errors import HttpConnectionError, HttpError, RedirectError, UrlError
-from crossdock_http.operations import adaptor, delete, get, get_all, head, patch, post, put, request
+from crossdock_http.errors import (
+    BlockedAddressError,
+    DeadlineError,
+    HttpConnectionError,
+    HttpError,
+    LoginError,
+    NoAnswerError,
+    NotRecordedError,
+    PagingError,
+    RedirectError,
+    ResponseTooLargeError,
+    TlsError,
+    TruncatedAnswerError,
+    UrlError,
+)
+from crossdock_http.operations import (
+    adaptor,
+    delete,
+    download,
+    get,
+    get_all,
+    head,
+    patch,
+    post,
+    put,
+    request,
+    stream,
+    upload,
+)
+from crossdock_http.paging import Cursor, LinkHeader, Next, Offset, PageNumber
 
 __all__ = [
+    "BlockedAddressError",
     "Client",
+    "Cursor",
+    "DeadlineError",
     "HttpConfiguration",
     "HttpConnectionError",
     "HttpError",
+    "LinkHeader",
+    "LoginError",
+    "Next",
+    "NoAnswerError",
+    "NotRecordedError",
+    "Offset",
+    "PageNumber",
+    "PagingError",
     "RedirectError",
+    "ResponseTooLargeError",
+    "TlsError",
+    "TruncatedAnswerError",
     "UrlError",
     "adaptor",
     "delete",
+    "download",
     "get",
     "get_all",
     "head",
@@ -21,4 +64,6 @@ __all__ = [
     "post",
     "put",
     "request",
+    "stream",
+    "upload",
 ]

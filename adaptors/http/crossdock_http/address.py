@@ -44,13 +44,28 @@ def url_of(base_url: str | None, path: str, params: Mapping[str, Any] | None = N
 
 def next_url(current: str, link: str) -> str:
     """Give the URL of a link to the next page, which must stay on the origin of this one."""
-    target = urljoin(current, link)
+    target = target_of(current, link)
     if origin(target) != origin(current):
         raise UrlError(
-            f"the next page is on {origin(target)}, and the first was on {origin(current)}",
+            f"the next page is on another origin, {origin(target)}, than this one, {origin(current)}",
             fix="Set base_url to the origin that the system links to.",
         )
     return target
+
+
+def target_of(current: str, link: str) -> str:
+    """Give the http or https URL that a link of a system leads to."""
+    try:
+        target = urljoin(current, link)
+        scheme = urlsplit(target).scheme
+    except ValueError:
+        scheme = target = ""
+    if scheme not in ("http", "https"):
+        raise UrlError(
+            f"{shown(current)} leads to {scheme or 'something'}:…, which is no http or https URL",
+            fix="Look at what the system sends; check base_url.",
+        )
+    return target.partition("#")[0]
 
 
 def origin(url: str) -> str:
@@ -66,12 +81,13 @@ def origin(url: str) -> str:
 
 def _parts(url: str) -> SplitResult:
     """Take a URL apart; a user or a port that can't be is refused."""
-    parts = urlsplit(url)
     try:
+        parts = urlsplit(url)
         _ = parts.port
     except ValueError:
         raise UrlError(
-            f"{parts.scheme}://{parts.hostname} has a port that can't be", fix="Use a port up to 65535."
+            f"the URL {url.partition('?')[0]!r:.200} has a host or port that can't be",
+            fix="Check its brackets, and use a port up to 65535.",
         ) from None
     if "@" in parts.netloc:
         raise UrlError(f"a URL of {parts.hostname} holds a user or password", fix="Put them into the credential.")

@@ -1,40 +1,44 @@
-"""Client: one HTTP system, asked safely. The one module that imports httpx."""
+"""Client: one HTTP system, asked safely."""
 
 import logging
-import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from typing import Any, NamedTuple, Self, Unpack
-from urllib.parse import urljoin
+from contextlib import ExitStack
+from typing import Any, Self, Unpack
+from uuid import uuid4
 
-import httpx
-from crossdock import AdaptorError, Answer, UnknownOutcomeError
+from crossdock import Answer, warn
+from crossdock.scope import open_run
 from pydantic import SecretStr
 
-from crossdock_http.address import next_url, shown, url_of
+from crossdock_http.address import origin, shown, target_of, url_of
 from crossdock_http.configuration import HttpConfiguration
-from crossdock_http.content import Query, RequestOptions, content_of, headers_of, query_of
-from crossdock_http.errors import HttpConnectionError, HttpError, RedirectError
+from crossdock_http.content import (
+    Query,
+    Request,
+    RequestOptions,
+    SendOptions,
+    content_of,
+    headers_of,
+    query_of,
+    with_query,
+)
+from crossdock_http.deadline import Deadline
+from crossdock_http.errors import HttpConnectionError, RedirectError
+from crossdock_http.oauth2 import Tokens
+from crossdock_http.pace import Pace
+from crossdock_http.paging import Limits, Page, Pages, Place, read_pages
 from crossdock_http.patience import patiently
+from crossdock_http.recording import exchange_of, planned
 from crossdock_http.reply import READS, Reply
+from crossdock_http.streaming import StreamParse, records_of
+from crossdock_http.transport import Exchange
 
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _MOST_REDIRECTS = 5
+_TO_ANYBODY = frozenset({"accept", "user-agent"})
+"""The headers that go along when a redirect leads to another origin."""
+
 _logger = logging.getLogger("crossdock.http")
-
-
-class _Request(NamedTuple):
-    """A request as it is sent."""
-
-    method: str
-    url: str
-    query: Query
-    headers: Mapping[str, str]
-    body: bytes | None
-    timeout: float
-
-    def __str__(self) -> str:
-        return f"{self.method} {shown(self.url)}"
 
 
 class Client:
@@ -50,24 +54,37 @@ class Client:
         'https://kobo.example.org/api/v2/assets'
     """
 
+    lists_writes = True
+    """In a dry run the client lists what it would have sent."""
+
     def __init__(
         self, configuration: HttpConfiguration, *, headers: Mapping[str, str | SecretStr | None] | None = None
     ) -> None:
         self._configuration = configuration
-        key = configuration.api_key
+        known = configuration.base_url is not None
+        key = configuration.api_key if known else None
         own = {key.header: key.value} if key is not None and key.header is not None else {}
-        self._headers = headers_of({"authorization": configuration.authorization(), **own, **(headers or {})})
-        self._query = query_of({key.query: key.value.get_secret_value()}) if key is not None and key.query else []
-        self._http: httpx.Client | None = None
+        authorization = configuration.authorization() if known else None
+        self._headers = headers_of({"authorization": authorization, **own, **(headers or {})})
+        self._query: Query = query_of({key.query: key.value.get_secret_value()}) if key and key.query else []
+        self._pace = Pace(configuration.rate) if configuration.rate is not None else None
+        self._tokens = Tokens(configuration.oauth2, self._sent) if configuration.oauth2 is not None and known else None
+        self._exchange: Exchange | None = None
+        self._open = ExitStack()
+
+    @property
+    def max_download_bytes(self) -> int:
+        """The most bytes that a downloaded file may have."""
+        return self._configuration.max_download_bytes
 
     def __enter__(self) -> Self:
-        # Proxies and certificates of the environment are not used: a run depends on its credentials alone.
-        self._http = httpx.Client(timeout=self._configuration.timeout, follow_redirects=False, trust_env=False)
+        self._exchange = self._open.enter_context(exchange_of(self._configuration))
+        self._warn_of_risks()
         return self
 
     def __exit__(self, *_: object) -> None:
-        if self._http is not None:
-            self._http.close()
+        self._exchange = None
+        self._open.close()
 
     def url(self, path: str, params: Mapping[str, Any] | None = None) -> str:
         """Give the URL of a path below the base URL."""
@@ -87,23 +104,6 @@ class Client:
             UnknownOutcomeError: A write was sent, and no answer came.
         """
         return self._request(method, self.url(path, options.get("params")), options)
-
-    def _request(self, method: str, url: str, options: RequestOptions) -> Answer:
-        content, own = content_of(options), options.get("headers") or {}
-        left_out = {name.lower() for name, value in own.items() if value is None}
-        kept = {name: value for name, value in self._headers.items() if name not in left_out}
-        request = _Request(
-            method.upper(),
-            url,
-            self._query + query_of(options.get("query") or {}),
-            {**kept, **headers_of({"content-type": content.type}), **headers_of(own)},
-            content.body,
-            options.get("timeout") or self._configuration.timeout,
-        )
-        retry, idempotent = options.get("retry"), bool(options.get("idempotent"))
-        times = self._configuration.retry if retry is None else retry
-        reply = patiently(lambda: self._followed(request), method=request.method, retry=times, idempotent=idempotent)
-        return reply.answer(options.get("parse") or "auto", options.get("ok"))
 
     def get(self, path: str, **options: Unpack[RequestOptions]) -> Answer:
         """Send a GET request; the options are those of ``request``."""
@@ -129,116 +129,194 @@ class Client:
         """Send a HEAD request; the options are those of ``request``."""
         return self.request("HEAD", path, **options)
 
-    def pages(self, path: str, **options: Unpack[RequestOptions]) -> Iterator[Answer]:
-        """Give a page and those that its ``next`` links lead to.
+    def pages(
+        self,
+        path: str,
+        pages: Pages = "next",
+        items: str | None = None,
+        *,
+        limits: Limits | None = None,
+        concurrency: int = 1,
+        **options: Unpack[RequestOptions],
+    ) -> Iterator[Page]:
+        """Read page after page.
 
-        A link that leaves the origin or was followed before is an error.
+        Args:
+            path: Where the list begins.
+            pages: How the pages hang together: ``next``, ``link``, ``page``, ``offset``, ``cursor``,
+                one of their classes, or a function of an answer.
+            items: The key of a page's items, where it can't be guessed.
+            limits: Where reading ends, whatever the pages say.
+            concurrency: How many pages are read at a time; needs countable pages.
+            options: See RequestOptions; ``timeout`` is for each page.
+
+        Raises:
+            PagingError: The pages go round in circles, or elsewhere.
         """
-        url, seen = self.url(path, options.pop("params", None)), set[str]()
-        while True:
-            answer = self._request("GET", url, options)
-            yield answer
-            link = answer.data.get("next") if isinstance(answer.data, dict) else None
-            if not link:
-                return
-            url = next_url(url, link)
-            options["query"] = None
-            if url in seen:
-                raise HttpError(
-                    f"the next page of {shown(url)} is one that was read before",
-                    fix="Check how the system pages.",
-                    pages=len(seen),
-                )
-            seen.add(url)
+        place = Place(self.url(path, options.get("params")), options.get("query") or {})
+        as_json: RequestOptions = {"parse": "json", **_given(options)}
 
-    def _followed(self, request: _Request) -> Reply:
-        """Send a request, and follow it to where it was redirected on its own origin."""
+        def get(place: Place) -> Answer:
+            return self._request("GET", place.url, {**as_json, "query": place.query})
+
+        return read_pages(get, place, pages, items, limits or Limits(), concurrency)
+
+    def stream(
+        self,
+        path: str,
+        *,
+        parse: StreamParse = "auto",
+        items: str | None = None,
+        charset: str | None = None,
+        **options: Unpack[SendOptions],
+    ) -> Iterator[Any]:
+        """Give the records of one answer while it is being received.
+
+        Args:
+            path: A path below the base URL.
+            parse: How the records stand in the answer: see the operation ``stream``.
+            items: The key of the list in a JSON object.
+            charset: The charset of the answer, where the system says none or a false one.
+            options: See SendOptions; ``timeout`` is for the first byte, and for each silence after it.
+        """
+        reply = self.receive("GET", path, options)
+        limit = self._configuration.max_response_bytes
+        return records_of(reply, parse, items, charset, limit)
+
+    def receive(self, method: str, path: str, options: SendOptions) -> Reply:
+        """Give a reply whose body is still being received; it is read or closed before the client is."""
+        request = self._made(method, self.url(path, options.get("params")), options)
+        reply = self._reply(request, options, live=True)
+        reply.check(options.get("ok"), options.get("errors"), reply.data)
+        if reply.live is not None:
+            self._open.callback(reply.live.close)
+        return reply
+
+    def _request(self, method: str, url: str, options: RequestOptions) -> Answer:
+        request = self._made(method.upper(), url, options)
+        if request.method not in READS and planned(request, self._shown_headers(request)):
+            return Answer(None, response={"method": request.method, "url": shown(request.url), "planned": True})
+        answer = self._reply(request, options).answer(options)
+        if options.get("query"):
+            answer.response = {**(answer.response or {}), "query": dict(options["query"] or {})}
+        return answer
+
+    def _made(self, method: str, url: str, options: SendOptions) -> Request:
+        """Make a request of what every request has and what this one was given."""
+        content, own = content_of(options), options.get("headers") or {}
+        left_out = {name.lower() for name, value in own.items() if value is None} if own else ()
+        headers = {name: value for name, value in self._headers.items() if name not in left_out}
+        if content.type is not None:
+            headers["content-type"] = content.type
+        headers |= headers_of(own)
+        if idempotent := options.get("idempotent"):
+            headers.setdefault("idempotency-key", str(uuid4()) if idempotent is True else str(idempotent))
+        query = query_of(options.get("query") or {}) + self._query
+        return Request(method, with_query(url, query), headers, content.body)
+
+    def _reply(self, request: Request, options: SendOptions, *, live: bool = False) -> Reply:
+        """Send a request, with all the patience that it may have."""
+        deadline = Deadline(options.get("timeout") or self._configuration.timeout)
+        retry = options.get("retry")
+        return patiently(
+            lambda: self._followed(request, deadline, _kept(options), live=live),
+            method=request.method,
+            retry=self._configuration.retry if retry is None else retry,
+            idempotent=bool(options.get("idempotent")),
+            deadline=deadline,
+        )
+
+    def _followed(self, request: Request, deadline: Deadline, kept: frozenset[int], *, live: bool) -> Reply:
+        """Send a request, and follow it to where it was redirected."""
+        asked = request
         for _ in range(_MOST_REDIRECTS + 1):
-            reply = self._sent(request)
+            reply = self._authorized(request, deadline, live=live)
             location = reply.headers.get("location")
-            if reply.status not in _REDIRECTS or not location:
-                return reply
-            if request.method not in READS and reply.status not in (307, 308):
-                raise RedirectError(
-                    f"{request} was redirected to {shown(urljoin(request.url, location))}", status=reply.status
-                )
-            request = request._replace(url=next_url(request.url, location), query=self._query)
+            if reply.status not in _REDIRECTS or reply.status in kept or not location:
+                return _checked(reply, asked, request)
+            request = self._redirected(request, reply, location)
         raise RedirectError(
-            f"{request} was redirected more than {_MOST_REDIRECTS} times", fix="Check base_url and the path."
+            f"{asked} was redirected more than {_MOST_REDIRECTS} times, at last to {shown(request.url)}",
+            fix="Check base_url and the path.",
         )
 
-    def _sent(self, request: _Request) -> Reply:
-        """Send a request once, and read its reply within its time and size."""
-        if self._http is None:
+    def _redirected(self, request: Request, reply: Reply, location: str) -> Request:
+        """Give the request that a redirect asks for; what is the credential's stays on its origin."""
+        target = target_of(request.url, location)
+        near, read = origin(target) == origin(request.url), request.method in READS
+        downgraded = request.url.startswith("https:") and not target.startswith("https:")
+        if downgraded or not (read or (near and reply.status in (307, 308))):
+            raise RedirectError(f"{request} was redirected to {shown(target)}", status=reply.status)
+        if near:
+            return request._replace(url=with_query(target, self._query) if self._is_own(request) else target)
+        headers = {name: value for name, value in request.headers.items() if name in _TO_ANYBODY}
+        return Request(request.method, target, headers)
+
+    def _authorized(self, request: Request, deadline: Deadline, *, live: bool) -> Reply:
+        """Send a request with an access token, where there is one; a token that is refused is fetched anew once."""
+        if self._tokens is None or "authorization" in request.headers or not self._is_own(request):
+            return self._sent(request, deadline, live=live)
+        token = self._tokens.current(deadline)
+        reply = self._sent(_with_token(request, token), deadline, live=live)
+        if reply.status == 401:
+            token = self._tokens.current(deadline, refused=token)
+            reply = self._sent(_with_token(request, token), deadline, live=live)
+        return reply
+
+    def _sent(self, request: Request, deadline: Deadline, *, live: bool = False) -> Reply:
+        """Send a request once, when it is its turn."""
+        if self._exchange is None:
             raise RuntimeError("the Client is not open: use it in a with statement")
-        started = time.perf_counter()
-        with (
-            _mapped(request),
-            self._http.stream(
-                request.method,
-                _address(request),
-                headers=request.headers,
-                content=request.body,
-                timeout=request.timeout,
-            ) as response,
-        ):
-            body = self._read(request, response, started + request.timeout)
-        seconds = time.perf_counter() - started
-        _logger.debug("%s: %s in %.3f s", request, response.status_code, seconds)
-        url = shown(str(response.url))
-        return Reply(
-            request.method, url, response.status_code, response.reason_phrase, dict(response.headers), body, seconds
+        left = deadline.left()
+        if self._pace is not None:
+            left = self._pace.wait(left)
+        if left <= 0:
+            raise HttpConnectionError(
+                f"{request}: the time of {deadline.seconds:g} s was over before it was sent",
+                fix="Give it more time (timeout=seconds), or allow a higher rate in the credential.",
+            )
+        return self._exchange.send(request, deadline, live=live)
+
+    def _is_own(self, request: Request) -> bool:
+        base_url = self._configuration.base_url
+        return base_url is not None and origin(request.url) == origin(base_url)
+
+    def _shown_headers(self, request: Request) -> dict[str, str]:
+        return {name: value for name, value in request.headers.items() if self._headers.get(name) != value}
+
+    def _warn_of_risks(self) -> None:
+        """Tell the run of a credential that is less safe than it looks."""
+        known = self._configuration
+        if not known.verify:
+            _logger.warning("the certificate of %s is not checked (verify: false)", known.base_url or "any system")
+            if open_run() is not None:
+                warn("tls_not_verified", base_url=known.base_url)
+        if known.base_url is None and (known.username or known.token or known.api_key or known.oauth2):
+            _logger.warning("a credential has no base_url, so its user, token or key is sent nowhere")
+
+
+def _given(options: RequestOptions) -> RequestOptions:
+    """Give the options that are not left to their defaults."""
+    return {name: value for name, value in options.items() if value is not None}  # type: ignore[return-value]
+
+
+def _kept(options: SendOptions) -> frozenset[int]:
+    """Give the statuses that the job wants to see, redirects included."""
+    errors = options.get("errors")
+    if errors is False:
+        return _REDIRECTS
+    return frozenset(options.get("ok") or ()) | frozenset(errors if isinstance(errors, Mapping) else ())
+
+
+def _with_token(request: Request, token: str) -> Request:
+    return request._replace(headers={**request.headers, "authorization": f"Bearer {token}"})
+
+
+def _checked(reply: Reply, asked: Request, request: Request) -> Reply:
+    """Say so if who refused a request is not whom it was meant for."""
+    if reply.status in (401, 403) and origin(asked.url) != origin(request.url):
+        raise RedirectError(
+            f"{asked} was redirected to {origin(request.url)}, which gets no credentials and answered {reply.status}",
+            status=reply.status,
         )
-
-    def _read(self, request: _Request, response: httpx.Response, deadline: float) -> bytes:
-        """Read a body: no more than the limit, and no longer than the deadline."""
-        limit, body = self._configuration.max_response_bytes, bytearray()
-        for chunk in response.iter_bytes():
-            body += chunk
-            if len(body) > limit:
-                raise _too_much(request, limit)
-            if time.perf_counter() > deadline:
-                raise httpx.ReadTimeout("the answer took too long", request=response.request)
-        return bytes(body)
-
-
-def _too_much(request: _Request, limit: int) -> AdaptorError:
-    """Give the error of an answer over the limit; a write that was answered may have happened."""
-    kind = HttpError if request.method in READS else UnknownOutcomeError
-    return kind(
-        f"{request} answered more than {limit} bytes",
-        fix="Ask for less, or raise max_response_bytes in the credential.",
-    )
-
-
-def _address(request: _Request) -> httpx.URL:
-    address = httpx.URL(request.url)
-    if not request.query:
-        return address
-    added = httpx.QueryParams(request.query)
-    return address.copy_merge_params(added) if address.query else address.copy_with(params=added)
-
-
-@contextmanager
-def _mapped(request: _Request) -> Iterator[None]:
-    """Turn what httpx raises into our errors, without URLs' secrets."""
-    try:
-        yield
-    except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as error:
-        raise HttpConnectionError(f"{request}: no connection ({type(error).__name__})", sent=False) from error
-    except (httpx.LocalProtocolError, httpx.UnsupportedProtocol, httpx.InvalidURL) as error:
-        raise HttpError(
-            f"{request} can't be sent ({type(error).__name__})", fix="Check the URL, the headers and the body."
-        ) from error
-    except httpx.TransportError as error:
-        what = (
-            f"no whole answer within {request.timeout:g} s"
-            if isinstance(error, httpx.TimeoutException)
-            else "no whole answer"
-        )
-        if request.method in READS:
-            raise HttpConnectionError(f"{request}: {what} ({type(error).__name__})") from error
-        raise UnknownOutcomeError(f"{request} was sent, and {what} came ({type(error).__name__})") from error
-    except httpx.DecodingError as error:
-        kind = HttpError if request.method in READS else UnknownOutcomeError
-        raise kind(f"{request} answered with a broken encoding", fix="Check what the system sends.") from error
+    return reply

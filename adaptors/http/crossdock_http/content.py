@@ -1,69 +1,120 @@
 """What a request is made of: its options, and how its query, headers and body are written."""
 
 import json as json_module
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
 from typing import Any, Literal, NamedTuple, TypedDict
-from urllib.parse import urlencode
+from urllib.parse import parse_qsl, quote, urlencode, urlsplit
 
+from crossdock import Answer
 from crossdock.state import encode
 from pydantic import SecretStr
 
+from crossdock_http.address import shown
 from crossdock_http.errors import HttpError
 
-Parse = Literal["auto", "json", "text", "xml", "bytes", "lines"]
-Query = list[tuple[str, str | int | float | bool | None]]
+Parse = Literal["auto", "json", "text", "xml", "csv", "bytes", "lines"]
+Query = list[tuple[str, str]]
+Errors = Mapping[int, bool | str | Callable[[Answer], Any]] | bool
 
 
-class RequestOptions(TypedDict, total=False):
+class SendOptions(TypedDict, total=False):
     """What every request may be given; None stands for the default."""
 
     params: Mapping[str, Any] | None
     """Values for ``{name}`` in the path; each becomes one segment."""
     query: Mapping[str, Any] | None
-    """Query parameters; a list repeats its key, None leaves it out."""
+    """Query parameters; a list repeats its key, None leaves it out; what the path has wins."""
     headers: Mapping[str, Any] | None
     """Headers for this request; None leaves one out."""
     json: Any
     """A body to send as JSON: any JSON value, also a list."""
     form: Mapping[str, Any] | None
     """A body to send as an HTML form does; a list repeats its key, None leaves it out."""
+    multipart: Mapping[str, Any] | None
+    """A body of parts; a list or dict is JSON, None is left out."""
     body: str | bytes | None
     """A body to send as it is; text goes as UTF-8."""
     content_type: str | None
-    """The type of ``body``."""
-    parse: Parse | None
-    """How the answer is read; ``auto`` by default."""
+    """The media type of ``body`` or ``json``."""
     ok: set[int] | None
     """Statuses from 300 up that count as success."""
+    errors: Errors | None
+    """Status → whether it is an error, its message, or a function of the answer that says so; False: none is."""
     timeout: float | None
-    """Seconds for the whole request, its answer included."""
+    """Seconds for the whole operation: repeats, waits and answer included."""
     retry: int | None
     """How often a request is repeated after the first try, where that can do no harm."""
-    idempotent: bool | None
-    """Whether the system keeps a write from happening twice, so that ``retry`` may repeat it."""
+    idempotent: bool | str | None
+    """Whether the system keeps a write with one Idempotency-Key from happening twice; or that key."""
+
+
+class RequestOptions(SendOptions, total=False):
+    """What a request may be given whose answer is read at once."""
+
+    parse: Parse | None
+    """How the answer is read; ``auto`` by default."""
+    charset: str | None
+    """The charset of the answer, where the system says none or a false one."""
+
+
+class Part(NamedTuple):
+    """One part of a multipart body."""
+
+    name: str
+    content: bytes | Path
+    filename: str | None = None
+    type: str | None = None
 
 
 class Content(NamedTuple):
     """A body and its type."""
 
-    body: bytes | None
+    body: bytes | tuple[Part, ...] | None
     type: str | None
 
 
-def content_of(options: RequestOptions) -> Content:
+class Request(NamedTuple):
+    """A request as it is sent."""
+
+    method: str
+    url: str
+    headers: Mapping[str, str]
+    body: bytes | tuple[Part, ...] | None = None
+
+    def __str__(self) -> str:
+        return f"{self.method} {shown(self.url)}"
+
+
+def content_of(options: SendOptions) -> Content:
     """Give the body of a request; there is at most one."""
-    given = [name for name in ("json", "form", "body") if options.get(name) is not None]
+    given = [name for name in ("json", "form", "multipart", "body") if options.get(name) is not None]
     type_ = options.get("content_type")
     if len(given) > 1:
         raise HttpError(f"the request has several bodies: {', '.join(given)}", fix="Give one of them.")
     if options.get("json") is not None:
         return Content(encode(options["json"]), type_ or "application/json")
-    if fields := options.get("form"):
+    if (fields := options.get("form")) is not None:
         return Content(urlencode(query_of(fields)).encode(), "application/x-www-form-urlencoded")
+    if (parts := options.get("multipart")) is not None:
+        return Content(tuple(parts_of(parts)), None)  # the type names a boundary, which is chosen when it is sent
     body = options.get("body")
     if isinstance(body, str):
         return Content(body.encode(), type_ or "text/plain; charset=utf-8")
     return Content(body, type_ or (None if body is None else "application/octet-stream"))
+
+
+def parts_of(fields: Mapping[str, Any]) -> Iterator[Part]:
+    """Give the parts of a multipart body; a list or dict is JSON, None is left out."""
+    for name, value in fields.items():
+        if isinstance(value, Part):
+            yield value
+        elif isinstance(value, bytes):
+            yield Part(name, value)
+        elif isinstance(value, Mapping | list | tuple):
+            yield Part(name, encode(value), type="application/json")
+        elif value is not None:
+            yield Part(name, _text(value).encode())
 
 
 def headers_of(given: Mapping[str, Any]) -> dict[str, str]:
@@ -75,17 +126,19 @@ def headers_of(given: Mapping[str, Any]) -> dict[str, str]:
     headers: dict[str, str] = {}
     for name, value in given.items():
         plain = value.get_secret_value() if isinstance(value, SecretStr) else value
-        if plain is not None and not f"{name}{plain}".isascii():
+        if plain is None:
+            continue
+        text = f"{name}{plain}"
+        if not text.isascii():
             raise HttpError(
                 f"the header {name!r:.80} holds characters that are not ASCII; nothing was sent",
                 fix="Encode the value as the system's documentation says.",
             )
-        if plain is not None and any(character in "\r\n\0" for character in f"{name}{plain}"):
+        if "\r" in text or "\n" in text or "\0" in text:
             raise HttpError(
                 f"the header {name!r:.80} holds a line break or NUL; nothing was sent", fix="Remove it from the value."
             )
-        if plain is not None:
-            headers[name.lower()] = str(plain)
+        headers[name.lower()] = str(plain)
     return headers
 
 
@@ -95,6 +148,20 @@ def query_of(given: Mapping[str, Any]) -> Query:
         (key, item) for key, value in given.items() for item in (value if isinstance(value, list | tuple) else [value])
     ]
     return [(key, _text(value)) for key, value in pairs if value is not None]
+
+
+def with_query(url: str, query: Query) -> str:
+    """Give a URL with more parameters; those that it has already win.
+
+    >>> with_query("https://x.example/a?page=2", [("page", "1"), ("q", "a b")])
+    'https://x.example/a?page=2&q=a%20b'
+    """
+    if not query:
+        return url
+    own = urlsplit(url).query
+    there = {name for name, _ in parse_qsl(own, keep_blank_values=True)} if own else ()
+    added = urlencode([pair for pair in query if pair[0] not in there], quote_via=quote, safe="")
+    return f"{url}{'&' if own else '' if url.endswith('?') else '?'}{added}" if added else url
 
 
 def _text(value: Any) -> str:

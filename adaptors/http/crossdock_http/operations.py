@@ -1,14 +1,19 @@
 """The operations of the http adaptor."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from mimetypes import guess_type
 from typing import Any, TypedDict, Unpack
 
-from crossdock import Adaptor, Effect, State
+from crossdock import Adaptor, Answer, Effect, State, run_file
 
+from crossdock_http import files
 from crossdock_http.client import Client
 from crossdock_http.configuration import HttpConfiguration
-from crossdock_http.content import Parse, RequestOptions
-from crossdock_http.errors import HttpError
+from crossdock_http.content import Errors, Parse, Part, RequestOptions
+from crossdock_http.errors import PagingError
+from crossdock_http.paging import Limits, Pages
+from crossdock_http.reply import READS
+from crossdock_http.streaming import StreamParse
 
 
 class WithoutBody(TypedDict, total=False):
@@ -18,7 +23,9 @@ class WithoutBody(TypedDict, total=False):
     query: Mapping[str, Any] | None
     headers: Mapping[str, Any] | None
     parse: Parse | None
+    charset: str | None
     ok: set[int] | None
+    errors: Errors | None
     timeout: float | None
     retry: int | None
     credential: str | None
@@ -28,13 +35,27 @@ class WithBody(WithoutBody, total=False):
     """What an operation with a body may be given; each is an option of ``request``."""
 
     form: Mapping[str, Any] | None
+    multipart: Mapping[str, Any] | None
     body: str | bytes | None
     content_type: str | None
-    idempotent: bool | None
+    idempotent: bool | str | None
+
+
+class WithFile(TypedDict, total=False):
+    """What an operation that moves a file may be given; each is an option of ``request``."""
+
+    params: Mapping[str, Any] | None
+    query: Mapping[str, Any] | None
+    headers: Mapping[str, Any] | None
+    ok: set[int] | None
+    errors: Errors | None
+    timeout: float | None
+    retry: int | None
+    credential: str | None
 
 
 def _effect(method: str, **_: Any) -> Effect:
-    return "read" if str(method).upper() in ("GET", "HEAD", "OPTIONS") else "write"
+    return "read" if str(method).upper() in READS else "write"
 
 
 adaptor = Adaptor("http", configuration=HttpConfiguration, connect=Client)
@@ -51,10 +72,20 @@ def request(state: State, method: str, path: str, *, json: Any = None, **options
         query: Query parameters; a list repeats its key, None leaves it out.
         headers: Headers for this request; None leaves one out.
         json: A body to send as JSON: any JSON value, also a list.
+        form: A body to send as an HTML form does; a list repeats its key, None leaves it out.
+        multipart: A body of parts; a list or dict is JSON, None is left out.
         body: A body to send as it is; text goes as UTF-8.
-        content_type: The type of ``body``.
-        parse: ``auto`` reads JSON where the answer says that it is, else text; or ``json``, ``text``.
+        content_type: The media type of ``body`` or ``json``.
+        parse: ``auto`` reads JSON and XML where the answer says that it is that, else text; or
+            ``json``, ``text``, ``xml``, ``csv``, ``bytes``, ``lines``.
+        charset: The charset of the answer, where the system says none or a false one.
         ok: Statuses from 300 up that count as success.
+        errors: Status → False (no error), True, a message, or a function of the answer that gives
+            one of these; ``errors=False``: no status is an error.
+        timeout: Seconds for the whole operation: repeats, waits and answer included.
+        retry: How often a request is repeated after the first try, where that can do no harm.
+        idempotent: Whether the system keeps a write with one ``Idempotency-Key`` from happening
+            twice, so that it may be repeated; or that key.
         credential: The credential to use.
 
     Returns:
@@ -99,31 +130,144 @@ def get_all(
     state: State,
     path: str,
     *,
-    pages: str = "next",
+    pages: Pages = "next",
     items: str | None = None,
-    params: Mapping[str, Any] | None = None,
-    query: Mapping[str, Any] | None = None,
-    headers: Mapping[str, Any] | None = None,
-    credential: str | None = None,
+    until: Callable[[Answer], Any] | None = None,
+    max_pages: int = 10_000,
+    max_items: int | None = None,
+    concurrency: int = 1,
+    **options: Unpack[WithoutBody],
 ) -> State:
     """Get the items of all pages as one list.
 
     Args:
-        pages: How pages hang together: ``next`` follows the URL that each page has under ``next``.
-        items: The key of a page's list, where it can't be guessed.
-        path: The first page; it and the other options are those of ``request``.
+        path: The first page; it and the other options are those of ``request``, ``timeout`` for each page.
+        pages: How pages hang together: ``next`` follows the URL that each page has under ``next``,
+            ``link`` its Link header; ``page``, ``offset`` and ``cursor`` count or hand on query
+            parameters. ``http.Next``, ``LinkHeader``, ``PageNumber``, ``Offset`` and ``Cursor`` say
+            more; a function of the answer gives the next URL, query parameters, or None.
+        items: The key of a page's list, where it can't be guessed; dots lead into objects.
+        until: Tells of a page's answer whether it is the last one that is wanted.
+        max_pages: Where reading ends in any case. What is left unread is a warning of the run.
+        max_items: The most items that are given; what is left is a warning, too.
+        concurrency: How many pages are read at a time; needs ``page`` or ``offset``.
 
     Returns:
         The state with the list of all items in ``data``.
+
+    Raises:
+        PagingError: The pages go round in circles, or elsewhere; ``error.items`` has what was read.
 
     Example:
         >>> get_all("/api/v2/assets/visits/data", query={"limit": 100})
         http.get_all(<str 26>, query=<dict 1>)
     """
-    if pages != "next":
-        raise HttpError(f"get_all knows no pages={pages!r}", fix="Use pages='next'.")
-    answers = adaptor.connection.pages(path, params=params, query=query, headers=headers)
-    return state.result([item for answer in answers for item in _items(answer.data, items)])
+    limits = Limits(until, max_pages, max_items)
+    read = adaptor.connection.pages(path, pages, items, limits=limits, concurrency=concurrency, **_sent(options))
+    found: list[Any] = []
+    try:
+        for page in read:
+            found += page.items
+    except PagingError as error:
+        error.items = found
+        raise
+    return state.result(found if max_items is None else found[:max_items])
+
+
+@adaptor.operation(effect="read")
+def stream(
+    state: State,
+    path: str,
+    *,
+    parse: StreamParse = "auto",
+    items: str | None = None,
+    charset: str | None = None,
+    **options: Unpack[WithFile],
+) -> State:
+    """Get the records of a large answer one by one, in the memory of one record.
+
+    The result is lazy and can be iterated once, by ``each`` or in a function of the same job.
+
+    Args:
+        path: The path; the other options are those of ``request``. ``timeout`` is for the head of
+            the answer, and for each silence after it.
+        parse: How records stand in the answer: ``lines`` of text, ``jsonl`` (one JSON value a line),
+            ``json`` (the items of a list), ``csv`` (its first line names the columns), or ``bytes``;
+            ``auto`` goes by the media type, and takes lines where that says nothing.
+        items: The key of the list in a JSON object; dots lead into objects.
+        charset: The charset of the answer, where the system says none or a false one.
+
+    Returns:
+        The state with an iterator in ``data``.
+
+    Raises:
+        HttpError: The answer is an error; or, while iterating, it breaks off or can't be read.
+
+    Example:
+        >>> stream("/visits.ndjson", parse="jsonl")
+        http.stream(<str 14>, parse=<str 5>)
+    """
+    records = adaptor.connection.stream(path, parse=parse, items=items, charset=charset, **_sent(options))
+    return state.result(records)
+
+
+@adaptor.operation(effect="read")
+def download(state: State, path: str, file: str, **options: Unpack[WithFile]) -> State:
+    """Get a large or binary answer into a file of the run, which is there as a whole or not at all.
+
+    Args:
+        path: The path; the other options are those of ``request``. ``timeout`` is for the head of
+            the answer, and for each silence after it.
+        file: The name of the file inside the run's folder (see ``run_file``).
+
+    Returns:
+        The state with ``file``, ``bytes``, ``sha256`` and ``type`` in ``data``.
+
+    Example:
+        >>> download("/media/{id}", "scan.pdf", params={"id": 7})
+        http.download(<str 11>, <str 8>, params=<dict 1>)
+    """
+    client = adaptor.connection
+    answer = files.download(client, path, run_file(file, create=True), _sent(options))
+    return state.result({"file": file, **answer.data}, response=answer.response)
+
+
+@adaptor.operation(effect="write")
+def upload(
+    state: State,
+    path: str,
+    file: str,
+    *,
+    field: str = "file",
+    type: str | None = None,  # noqa: A002 - the word that a job looks for
+    fields: Mapping[str, Any] | None = None,
+    method: str = "POST",
+    parse: Parse | None = None,
+    idempotent: bool | str | None = None,
+    **options: Unpack[WithFile],
+) -> State:
+    """Send a file of the run as an HTML form does, without reading it into memory.
+
+    Args:
+        path: The path; the other options are those of ``request``.
+        file: The name of the file inside the run's folder (see ``run_file``).
+        field: The name of the form's field that it is sent as.
+        type: Its media type; guessed by its name.
+        fields: The other fields of the form; a list or dict is JSON, None is left out.
+        method: The HTTP method.
+
+    Returns:
+        The state with the parsed answer in ``data``.
+
+    Example:
+        >>> upload("/api/attachments", "scan.pdf", fields={"patient": "P-7"})
+        http.upload(<str 16>, <str 8>, fields=<dict 1>)
+    """
+    client, content = adaptor.connection, run_file(file)
+    part = Part(field, content, content.name, type or guess_type(file)[0] or "application/octet-stream")
+    parts = {**(fields or {}), field: part}
+    answer = client.request(method, path, multipart=parts, parse=parse, idempotent=idempotent, **_sent(options))
+    return state.result(answer)
 
 
 @adaptor.operation(effect="write")
@@ -177,18 +321,6 @@ def _answer(
     return state.result(adaptor.connection.request(method, path, **options))
 
 
-def _items(page: Any, key: str | None) -> list[Any]:
-    """Give the items of a page: the page itself, or its one list."""
-    if isinstance(page, list):
-        return page
-    if not isinstance(page, dict):
-        raise HttpError(f"a page is of type {type(page).__name__}, not a list or an object", fix="Check the path.")
-    lists = [name for name, value in page.items() if isinstance(value, list)]
-    name = key if key is not None else lists[0] if len(lists) == 1 else None
-    if name is None or not isinstance(page.get(name), list):
-        raise HttpError(
-            f"a page has its items nowhere certain; it has the lists: {', '.join(lists) or 'none'}",
-            fix="Name their key: items='results'.",
-        )
-    found: list[Any] = page[name]
-    return found
+def _sent(options: Mapping[str, Any]) -> Any:
+    """Give the options of a request among those of an operation."""
+    return {name: value for name, value in options.items() if name != "credential"}

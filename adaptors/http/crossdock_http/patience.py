@@ -11,15 +11,14 @@ from email.utils import parsedate_to_datetime
 
 from crossdock import AdaptorError, UnknownOutcomeError
 
+from crossdock_http.deadline import Deadline
 from crossdock_http.errors import HttpConnectionError
 from crossdock_http.reply import Reply
 
 TRIES = 3
 """How often a request is tried that cannot have happened."""
 
-LONGEST_WAIT = 60.0
-"""Seconds; a server that asks for more is left for a later run."""
-
+_LEAST_WAIT = 0.5
 _MAY_PASS = frozenset({408, 425, 429, 500, 502, 503, 504})
 _REPEATABLE = frozenset({"GET", "HEAD", "OPTIONS", "PUT", "DELETE"})
 _logger = logging.getLogger("crossdock.http")
@@ -63,7 +62,7 @@ class _RefusedForNow(Exception):  # noqa: N818 - a signal between two functions 
         self.wait = wait
 
 
-def patiently(send: Callable[[], Reply], *, method: str, retry: int, idempotent: bool) -> Reply:
+def patiently(send: Callable[[], Reply], *, method: str, retry: int, idempotent: bool, deadline: Deadline) -> Reply:
     """Send a request, and repeat it where that can do no harm and may help.
 
     Args:
@@ -71,24 +70,28 @@ def patiently(send: Callable[[], Reply], *, method: str, retry: int, idempotent:
         method: Its method.
         retry: How often it may be repeated after an answer that may pass, or no answer.
         idempotent: Whether it may be sent twice whatever its method is.
+        deadline: Until when; who asks to come again later than that is not waited for.
     """
     repeatable = idempotent or method in _REPEATABLE
 
     def attempt() -> Reply:
         reply = send()
-        wait = retry_after(reply.headers.get("retry-after"))
-        asked = reply.status in (429, 503) and wait is not None and wait <= LONGEST_WAIT
-        if asked or (retry and repeatable and reply.status in _MAY_PASS):
-            raise _RefusedForNow(reply, wait if asked else None)
+        wait = retry_after(reply.headers.get("retry-after")) if reply.status in (429, 503) else None
+        if wait is not None and wait < deadline.left():
+            raise _RefusedForNow(reply, wait)
+        if wait is None and retry and repeatable and reply.status in _MAY_PASS:
+            raise _RefusedForNow(reply, None)
         return reply
 
     try:
         return attempt()
     except (_RefusedForNow, AdaptorError) as error:
-        return _repeated(attempt, error, method=method, retry=retry, repeatable=repeatable)
+        return _repeated(attempt, error, method=method, retry=retry, repeatable=repeatable, deadline=deadline)
 
 
-def _repeated(attempt: Callable[[], Reply], first: Exception, *, method: str, retry: int, repeatable: bool) -> Reply:
+def _repeated(
+    attempt: Callable[[], Reply], first: Exception, *, method: str, retry: int, repeatable: bool, deadline: Deadline
+) -> Reply:
     """Go on after the first try failed; it counts, and is not made again."""
     import stamina  # imported late: most requests succeed, and it takes 20 ms
 
@@ -101,11 +104,13 @@ def _repeated(attempt: Callable[[], Reply], first: Exception, *, method: str, re
         if not _may_repeat(error, retry, repeatable=repeatable) or tried >= _tries(error, retry):
             return False
         wait = error.wait if isinstance(error, _RefusedForNow) else None
+        if (wait if wait is not None else _LEAST_WAIT) >= deadline.left():
+            return False
         _logger.info("%s is tried again%s: %s", method, f" in {wait:g} s" if wait else "", error)
         return True if wait is None else wait
 
     tries = stamina.retry_context(
-        on=decide, attempts=None, timeout=None, wait_initial=0.5, wait_max=30.0, wait_jitter=0.1
+        on=decide, attempts=None, timeout=None, wait_initial=_LEAST_WAIT, wait_max=30.0, wait_jitter=0.1
     )
     try:
         for context in tries:

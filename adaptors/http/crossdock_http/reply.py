@@ -1,14 +1,15 @@
 """What a system replied, and what a job gets of it: data, metadata, or an error."""
 
 import json as json_module
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple, NoReturn
 
-from crossdock import Answer, UnknownOutcomeError, parse_xml
+from crossdock import Answer, UnknownOutcomeError, parse_csv, parse_xml
+from crossdock.common.text import CsvError
 from crossdock.common.xml import XmlError
 from crossdock.errors import cut
 
-from crossdock_http.content import Parse
+from crossdock_http.content import Errors, Parse, RequestOptions
 from crossdock_http.errors import HttpError
 
 TRANSIENT = frozenset({408, 425, 429, 502, 503, 504})
@@ -25,12 +26,31 @@ _FIXES = {
     401: "Check the user, password or token of the credential.",
     403: "Give the user of the credential the right to do this.",
     404: "Check the path and base_url.",
-    429: "Send less at a time, or repeat later: .retry(times, wait=seconds).",
+    429: "Send less at a time (rate in the credential), or repeat later: .retry(times, wait=seconds).",
 }
 
 
+class Live:
+    """The body of a reply that is still being received.
+
+    Args:
+        chunks: Its pieces, decoded.
+        close: Gives the connection back.
+    """
+
+    def __init__(self, chunks: Iterator[bytes], close: Callable[[], None]) -> None:
+        self._chunks = chunks
+        self.close = close
+
+    def __iter__(self) -> Iterator[bytes]:
+        try:
+            yield from self._chunks
+        finally:
+            self.close()
+
+
 class Reply(NamedTuple):
-    """The reply to a request, read to its end."""
+    """The reply to a request, read to its end unless it is live."""
 
     method: str
     url: str
@@ -41,6 +61,7 @@ class Reply(NamedTuple):
     content: bytes
     duration: float
     """Seconds since the request began."""
+    live: Live | None = None
 
     @property
     def type(self) -> str:
@@ -50,26 +71,26 @@ class Reply(NamedTuple):
     @property
     def metadata(self) -> dict[str, Any]:
         """What goes to ``state.response``."""
-        headers = {name: value for name, value in self.headers.items() if name != "set-cookie"}
         return {
             "method": self.method,
             "url": self.url,
             "status": self.status,
-            "headers": headers,
+            "reason": self.reason,
+            "headers": {name: value for name, value in self.headers.items() if name != "set-cookie"},
             "duration": round(self.duration, 6),
         }
 
-    def answer(self, parse: Parse = "auto", ok: set[int] | None = None) -> Answer:
+    def answer(self, options: RequestOptions) -> Answer:
         """Give the answer for the job.
 
         Raises:
             HttpError: The status is an error, or the body is not what ``parse`` asks for.
         """
-        if self.status >= 300 and self.status not in (ok or ()):
-            raise self._status_error()
+        parse, charset = options.get("parse") or "auto", options.get("charset")
+        self.check(options.get("ok"), options.get("errors"), lambda: self.data(parse, charset))
         try:
-            data = self.data(parse)
-        except (HttpError, XmlError) as error:
+            data = self.data(parse, charset)
+        except (HttpError, XmlError, CsvError) as error:
             if self.method in READS:
                 raise
             raise UnknownOutcomeError(
@@ -77,40 +98,67 @@ class Reply(NamedTuple):
             ) from error
         return Answer(data, response=self.metadata, status=self.status)
 
-    def data(self, parse: Parse = "auto") -> Any:
+    def check(self, ok: set[int] | None, errors: Errors | None, read: Callable[[], Any]) -> None:
+        """Raise if this is an error for the job.
+
+        Args:
+            ok: Statuses that are none.
+            errors: What else the job says of statuses.
+            read: Gives the body, for a function in ``errors``.
+        """
+        verdict: Any = self.status >= 300 and self.status not in (ok or ())
+        if isinstance(errors, Mapping):
+            verdict = errors.get(self.status, verdict)
+            if callable(verdict):
+                verdict = verdict(Answer(self._read_or_none(read), response=self.metadata, status=self.status))
+        elif errors is False:
+            verdict = False
+        if verdict:
+            raise self._status_error(verdict if isinstance(verdict, str) else None)
+
+    def data(self, parse: Parse = "auto", charset: str | None = None) -> Any:
         """Read the body; an empty one is None."""
         if self.method == "HEAD" or not self.content:
             return None
-        if parse == "auto":
-            parse = "json" if self.type == "application/json" or self.type.endswith("+json") else "text"
-        match parse:
+        match self.kind if parse == "auto" else parse:
             case "json":
                 return self._json()
             case "xml":
-                return parse_xml(self.content if "charset" not in self.headers.get("content-type", "") else self.text)
+                return parse_xml(self.content if (charset or self.charset) is None else self.text(charset))
+            case "csv":
+                return list(parse_csv(self.text(charset)))
             case "bytes":
                 return self.content
             case "lines":
-                return self.text.splitlines()
+                return self.text(charset).splitlines()
             case "text":
-                return self.text
-        raise HttpError(f"parse={parse!r} is not known", fix="Use auto, json, text, xml, bytes or lines.")
+                return self.text(charset)
+        raise HttpError(f"parse={parse!r} is not known", fix="Use auto, json, text, xml, csv, bytes or lines.")
 
     @property
-    def text(self) -> str:
-        """The body as text, in the charset that the system says, else UTF-8."""
-        charset = self._charset() or "utf-8"
+    def kind(self) -> Parse:
+        """How the body is read where nobody says so: JSON, XML, else text."""
+        if self.type == "application/json" or self.type.endswith("+json"):
+            return "json"
+        is_xml = self.type in ("application/xml", "text/xml") or self.type.endswith("+xml")
+        return "xml" if is_xml and self.type != "application/xhtml+xml" else "text"
+
+    def text(self, charset: str | None = None) -> str:
+        """Give the body as text, in this charset, or that which the system says, else UTF-8."""
+        charset = charset or self.charset or "utf-8"
         try:
             return self.content.decode(charset)
         except (LookupError, UnicodeDecodeError) as error:
             reason = "is not known" if isinstance(error, LookupError) else f"is false from byte {error.start} on"
             raise HttpError(
                 f"{self.method} {self.url} answered text whose charset {charset!r:.40} {reason}",
-                fix="Take the body as it is: parse='bytes', and decode it in a function.",
+                fix="Say which it is: charset='latin-1'; or take the body as it is: parse='bytes'.",
                 status=self.status,
             ) from error
 
-    def _charset(self) -> str | None:
+    @property
+    def charset(self) -> str | None:
+        """The charset that the system says."""
         parameters = self.headers.get("content-type", "").split(";")[1:]
         named = dict(part.strip().lower().partition("=")[::2] for part in parameters)
         return named.get("charset", "").strip("\"' ") or None
@@ -119,28 +167,35 @@ class Reply(NamedTuple):
         try:
             return json_module.loads(self.content, parse_constant=_refuse)
         except (ValueError, RecursionError) as error:
-            raise HttpError(
-                f"{self.method} {self.url} answered {self.type or 'no content type'} of {len(self.content)} bytes where JSON was expected",
-                fix="Check base_url and the login: a page for people may stand there. Or ask for parse='text'.",
-                status=self.status,
-                body=cut(self.content.decode("utf-8", "replace"), 200),
-            ) from error
+            raise self.not_json() from error
 
-    def _status_error(self) -> HttpError:
-        try:
-            data = self.data()
-        except HttpError:  # the body is no better than the status; the excerpt below shows it
-            data = None
+    def not_json(self) -> HttpError:
+        """Give the error of a body that is something else."""
+        size = f" of {len(self.content)} bytes" if self.live is None else ""
         return HttpError(
-            f"{self.method} {self.url} answered {self.status} {self.reason}".rstrip(),
+            f"{self.method} {self.url} answered {self.type or 'no content type'}{size} where JSON was expected",
+            fix="Check base_url and the login: a page for people may stand there. Or ask for parse='text'.",
+            status=self.status,
+            body=cut(self.content.decode("utf-8", "replace"), 200),
+        )
+
+    def _status_error(self, message: str | None) -> HttpError:
+        return HttpError(
+            message or f"{self.method} {self.url} answered {self.status} {self.reason}".rstrip(),
             fix=_FIXES.get(self.status),
             transient=self.status in (TRANSIENT if self.method not in ("POST", "PATCH") else REFUSED),
-            answer=Answer(data, response=self.metadata, status=self.status),
+            answer=Answer(self._read_or_none(self.data), response=self.metadata, status=self.status),
             status=self.status,
             method=self.method,
             url=self.url,
             body=cut(self.content.decode("utf-8", "replace"), _EXCERPT),
         )
+
+    def _read_or_none(self, read: Callable[[], Any]) -> Any:
+        try:
+            return read()
+        except (HttpError, XmlError, CsvError):  # the body is no better than the status; the excerpt shows it
+            return None
 
 
 def _refuse(name: str) -> NoReturn:

@@ -1,6 +1,6 @@
 """Hand every household that Salesforce reports on to CommCare, as a form that updates its case."""
 
-from crossdock import Job, JobError, build_xml, each, now, parse_xml
+from crossdock import Job, JobError, build_xml, each, now
 from crossdock.adaptors import http
 from crossdock.values import as_list
 
@@ -66,7 +66,7 @@ def submit(state):
     household = state.data["sObject"]
     document = build_xml(form(household, at=f"{now():%Y-%m-%dT%H:%M:%SZ}"))
     answer = http.post(RECEIVER, body=document, content_type="text/xml; charset=utf-8").result()
-    message = parse_xml(answer)["OpenRosaResponse"]["message"]
+    message = answer["OpenRosaResponse"]["message"]
     if message["@nature"] != "submit_success":
         details = {"nature": message["@nature"], "message": message.get("#text")}
         raise JobError("COMMCARE_REJECTED", "CommCare took the form and refused what it says", **details)

@@ -44,7 +44,7 @@ def test_an_api_key_needs_one_place(api_key):
 
 @pytest.mark.parametrize(
     ("parse", "data"),
-    [("text", "<a>é</a>"), ("xml", {"a": "é"}), ("lines", ["<a>é</a>"]), ("auto", "<a>é</a>")],
+    [("text", "<a>é</a>"), ("xml", {"a": "é"}), ("lines", ["<a>é</a>"]), ("auto", {"a": "é"})],
 )
 def test_an_answer_is_read_as_asked(httpserver, run_http, parse, data):
     httpserver.expect_request("/x").respond_with_data(

@@ -9,7 +9,15 @@ from urllib.parse import quote
 import pytest
 from crossdock import Job, Run, State, UnknownOutcomeError, Workflow, each, state
 from crossdock.adaptors import http
-from crossdock_http import Client, HttpConfiguration, HttpConnectionError, HttpError, RedirectError, UrlError
+from crossdock_http import (
+    Client,
+    HttpConfiguration,
+    HttpConnectionError,
+    HttpError,
+    NoAnswerError,
+    RedirectError,
+    UrlError,
+)
 from werkzeug import Request, Response
 
 
@@ -35,7 +43,9 @@ def test_a_json_answer_is_the_result_with_its_metadata_beside_it(httpserver, run
     [
         ("application/json; charset=utf-8", b'{"n": 9007199254740993}', {"n": 9007199254740993}),
         ("application/fhir+json", b"[1]", [1]),
-        ("text/xml", b"<a/>", "<a/>"),
+        ("text/xml", b"<a/>", {"a": ""}),
+        ("application/atom+xml", b"<a b='1'/>", {"a": {"@b": "1"}}),
+        ("application/xhtml+xml", b"<html/>", "<html/>"),
         ("text/plain; charset=latin-1", "é".encode("latin-1"), "é"),
         ("application/json", b"", None),
     ],
@@ -189,17 +199,15 @@ def test_ht_07_and_h32_a_write_is_sent_on_where_its_method_and_body_stay(httpser
     )
 
     assert run_http(http.post("/x", {"a": 1})).state.data == "there"
-    assert isinstance(failure(run_http(http.post("/far", {"a": 1}))), UrlError)
+    assert isinstance(failure(run_http(http.post("/far", {"a": 1}))), RedirectError)
 
 
-def test_ht_06_a_read_follows_on_its_own_origin_only(httpserver, run_http):
+def test_a_read_follows_a_redirect_and_not_for_ever(httpserver, run_http):
     httpserver.expect_request("/near").respond_with_data("", status=302, headers={"Location": "/there"})
     httpserver.expect_request("/there").respond_with_json("there")
-    httpserver.expect_request("/far").respond_with_data("", status=302, headers={"Location": "http://other.example/x"})
     httpserver.expect_request("/loop").respond_with_data("", status=302, headers={"Location": "/loop"})
 
     assert run_http(http.get("/near")).state.data == "there"
-    assert isinstance(failure(run_http(http.get("/far"))), UrlError)
     assert isinstance(failure(run_http(http.get("/loop"))), RedirectError)
 
 
@@ -284,7 +292,7 @@ def test_ht_01_a_write_without_an_answer_is_unknown_and_a_read_is_not(run_job, m
     read = run_job(http.get("/x"), credentials=credentials)
 
     assert (wrote.outcome, type(wrote.error)) == ("unknown", UnknownOutcomeError)
-    assert (read.outcome, type(read.error), read.error.transient) == ("failed", HttpConnectionError, True)
+    assert (read.outcome, type(read.error), read.error.transient) == ("failed", NoAnswerError, True)
 
 
 def pages(httpserver, path, *answers):
@@ -311,7 +319,7 @@ def test_get_all_refuses_a_next_that_repeats_or_leaves(httpserver, run_http):
     pages(httpserver, "/away", ("", {"results": [], "next": "http://other.example/away"}))
 
     assert "read before" in failure(run_http(http.get_all("/loop"))).message
-    assert isinstance(failure(run_http(http.get_all("/away"))), UrlError)
+    assert "another origin" in failure(run_http(http.get_all("/away"))).message
 
 
 def test_get_all_needs_to_know_where_the_items_are(httpserver, run_http):
@@ -343,7 +351,8 @@ def test_one_client_serves_a_run_and_is_closed(httpserver, run_http):
     )
 
     assert clients[0] is clients[1]
-    assert clients[0]._http.is_closed
+    with pytest.raises(RuntimeError, match="not open"):
+        clients[0].get("/x")
 
 
 def test_a_client_that_is_not_open_says_so():
@@ -361,7 +370,9 @@ def test_environment_proxies_are_not_used(httpserver, run_http, monkeypatch):
 def test_without_a_credential_a_whole_url_is_needed(httpserver, run_job):
     httpserver.expect_request("/x").respond_with_json("open")
 
-    assert run_job(http.get(httpserver.url_for("/x"))).state.data == "open"
+    anywhere = {"api": {"adaptor": "http", "allow_private_addresses": True}}
+
+    assert run_job(http.get(httpserver.url_for("/x")), credentials=anywhere).state.data == "open"
     assert isinstance(failure(run_job(http.get("/x"))), UrlError)
 
 

@@ -1,0 +1,54 @@
+"""Files of a run that come from a system or go to it."""
+
+import os
+from hashlib import sha256
+from pathlib import Path
+from tempfile import NamedTemporaryFile
+from typing import Any
+
+from crossdock import Answer
+
+from crossdock_http.client import Client
+from crossdock_http.content import SendOptions
+from crossdock_http.errors import ResponseTooLargeError
+from crossdock_http.reply import Reply
+
+
+def download(client: Client, path: str, file: Path, options: SendOptions) -> Answer:
+    """Write the answer to a GET into a file, which is there as a whole or not at all.
+
+    Args:
+        client: The system.
+        path: A path below the base URL.
+        file: The file; what stood there is replaced when all of it has come.
+        options: See SendOptions.
+
+    Returns:
+        ``bytes``, ``sha256`` and ``type`` of the file.
+    """
+    reply = client.receive("GET", path, options)
+    with NamedTemporaryFile(dir=file.parent, prefix=".download-", delete=False) as part:
+        try:
+            written = _written(reply, part, client.max_download_bytes)
+            part.flush()
+            os.fsync(part.fileno())
+            os.replace(part.name, file)
+        except BaseException:
+            os.unlink(part.name)
+            raise
+    return Answer({**written, "type": reply.type or None}, response=reply.metadata, status=reply.status)
+
+
+def _written(reply: Reply, part: Any, limit: int) -> dict[str, Any]:
+    """Write a body to an open file."""
+    digest, size = sha256(), 0
+    for chunk in reply.live if reply.live is not None else (reply.content,):
+        size += len(chunk)
+        if size > limit:
+            raise ResponseTooLargeError(
+                f"{reply.method} {reply.url} answered more than {limit} bytes",
+                fix="Raise max_download_bytes in the credential.",
+            )
+        digest.update(chunk)
+        part.write(chunk)
+    return {"bytes": size, "sha256": digest.hexdigest()}
