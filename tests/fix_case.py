@@ -27,6 +27,8 @@ JOBS = {
         "01": "new_submissions.py",
         "01-interrupted": "new_submissions.py",
         "02": "market_survey.py",
+        "08": "referrals.py",
+        "08-sparse": "referrals.py",
         "10": "household_form.py",
     }.items()
 }
