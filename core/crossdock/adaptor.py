@@ -12,7 +12,7 @@ from crossdock.credentials import Credentials
 from crossdock.declaration import Declaration, Effect
 from crossdock.errors import AdaptorDefinitionError
 from crossdock.operation import Operation
-from crossdock.scope import bound_credential, open_unit, run_in_progress
+from crossdock.scope import acting_operation, open_unit, run_in_progress
 from crossdock.state import State
 
 C = TypeVar("C")
@@ -31,11 +31,15 @@ class Adaptor(Generic[C, R]):
         name: The name of its entry point: small letters, digits and ``_``.
         configuration: A pydantic model of what a credential for it holds.
         connect: Takes the validated configuration and gives a context manager; what that enters
-            is ``adaptor.connection``.
+            is ``adaptor.connection``. In a dry run an operation that writes is listed and not
+            called, unless the class of this has ``lists_writes = True``: then it is called, and
+            the connection hands what it would write to ``run.plan_write`` instead of writing.
         unit: Takes the connection and gives a context manager around one unit of work, nested
             in those around it: for a database its transaction, inside it a savepoint. An adaptor
             without units must be thread-safe.
         api: The version of the plugin API that it is written for.
+        renamed: Options that its operations had under another name, as old → new: who uses an old
+            name is told the new one.
 
     Example:
         >>> from contextlib import nullcontext
@@ -55,6 +59,7 @@ class Adaptor(Generic[C, R]):
         connect: Callable[[C], AbstractContextManager[R]] | None = None,
         unit: Callable[[R], AbstractContextManager[Any]] | None = None,
         api: int = 1,
+        renamed: Mapping[str, str] | None = None,
     ) -> None:
         if not ADAPTOR_NAME.fullmatch(name):
             raise AdaptorDefinitionError(
@@ -66,6 +71,7 @@ class Adaptor(Generic[C, R]):
         self.connect = connect
         self.unit = unit
         self.api = api
+        self.renamed = dict(renamed or {})
         self._operations: dict[str, Declaration] = {}
 
     @property
@@ -78,8 +84,18 @@ class Adaptor(Generic[C, R]):
     ) -> Callable[[Callable[Concatenate[State, P], Any]], Callable[P, Operation]]:
         """Turn a function ``(state, …) -> State`` into an operation of this adaptor.
 
+        Its arguments are resolved before it is called: lazy paths and functions of the state, at
+        any depth of dicts, lists and tuples. The annotation of a parameter may ask for less:
+
+        - ``Callable`` or ``Operation``: it is passed on untouched.
+        - ``Iterable`` or ``Iterator``: only the whole is resolved, and no item.
+        - a mapping whose values may be functions, such as ``Mapping[int, bool | Callable[…, Any]]``,
+          also beside others as in ``… | bool | None``: the whole is resolved, and in a dict the
+          lazy paths that stand there as values; functions in it are passed on and not called.
+
         Args:
-            effect: ``"read"`` or ``"write"``, or a function of the arguments that says which.
+            effect: ``"read"`` or ``"write"``, or a function of the arguments that says which. A
+                dry run calls what reads, and lists what writes.
         """
 
         def decorate(function: Callable[Concatenate[State, P], Any]) -> Callable[P, Operation]:
@@ -96,7 +112,8 @@ class Adaptor(Generic[C, R]):
     @property
     def connection(self) -> R:
         """The live connection of the current run for this adaptor and credential."""
-        connection = run_in_progress(f"the connection of {self.name}").connections.get(self, bound_credential.get())
+        run, operation = run_in_progress(f"the connection of {self.name}"), acting_operation.get()
+        connection = run.connections.get(self, operation.credential if operation is not None else None)
         if self.unit is not None:
             unit = open_unit.get()
             assert unit is not None  # noqa: S101 - a run is in progress

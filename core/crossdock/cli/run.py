@@ -47,6 +47,7 @@ def _made(path: str | None, option: str) -> "Path | None":
     "--timeout", metavar="SECONDS", type=click.FloatRange(min=0, min_open=True), help="End the run after this time."
 )
 @click.option("--now", metavar="INSTANT", callback=_instant, help="The instant that the run counts as its start.")
+@click.option("--dry-run", is_flag=True, help="Read, but list what would be written instead of writing it.")
 @click.option(
     "--files", metavar="DIR", type=_FOLDER, help="Where the files of the run stay; else they end with the run."
 )
@@ -71,6 +72,7 @@ def run(
     record: str | None,
     replay: str | None,
     *,
+    dry_run: bool,
     verbose: bool,
 ) -> None:
     """Run the job of a Python file.
@@ -78,6 +80,9 @@ def run(
     Its final state goes to standard output as JSON; all else goes to standard error. The exit
     code says how it ended: 0 success, 1 failed, 2 wrong usage or input, 3 refused before it ran,
     4 crashed, 5 killed, 6 partial, 7 unknown, 130 interrupted, 143 cancelled.
+
+    With --dry-run the operations of adaptors that write are listed under 'plan' in the final
+    state and not called, the job's own functions run, and no cursor moves.
     """
     from crossdock.cli.supervision import Order, supervise  # imported late: --help needs none of it
 
@@ -88,5 +93,5 @@ def run(
         "record": _made(record, "--record"),
         "replay": _made(replay, "--replay"),
     }
-    order = Order(job, state_file, credentials, now, verbose, **folders)
+    order = Order(job, state_file, credentials, now, verbose, dry_run, **folders)
     click.get_current_context().exit(supervise(order, output, timeout))

@@ -21,10 +21,12 @@ from crossdock.errors import (
     Outcome,
     TimeLimitError,
     error_record,
+    printable,
 )
 from crossdock.files import remove_folder
 from crossdock.job import Job, all_parts, load_job
 from crossdock.message import Message
+from crossdock.plan import NO_ANSWER
 from crossdock.plugins import Plugins, hookimpl
 from crossdock.redaction import Redactor
 from crossdock.run import Run, Timing
@@ -41,6 +43,7 @@ class Order(NamedTuple):
     credentials: str | None
     now: datetime
     verbose: bool
+    dry_run: bool = False
     files: Path | None = None
     record: Path | None = None
     replay: Path | None = None
@@ -186,6 +189,7 @@ def _prepared(order: Order, message: Message, redactor: Redactor, send: Send) ->
         plugins=plugins,
         redactor=redactor,
         now=order.now,
+        dry_run=order.dry_run,
         files=order.files,
         record=order.record,
         replay=order.replay,
@@ -297,7 +301,23 @@ def _summary(order: Order, report: dict[str, Any], seconds: float) -> str:
     failed = (report.get("state") or {}).get("failed") or []
     if failed:
         lines.append(f"  {len(failed)} items failed; they are in the state under 'failed'")
+    if order.dry_run and "plan" in (report.get("state") or {}):
+        lines += _plan_lines(report["state"]["plan"], failed=error is not None)
     return "\n".join(lines)
+
+
+def _plan_lines(plan: list[dict[str, Any]], *, failed: bool) -> list[str]:
+    """Show what a dry run would have written: not the data, which stands in the state."""
+    lines = [f"  would write  {_planned(entry)}" for entry in plan]
+    made = {0: "no write was planned", 1: "1 write was not made"}.get(len(plan), f"{len(plan)} writes were not made")
+    return [*lines, f"  dry run: {made}", *([f"  {NO_ANSWER}"] if plan and failed else [])]
+
+
+def _planned(entry: dict[str, Any]) -> str:
+    arguments = f"({entry['arguments']})" if "arguments" in entry else ""
+    system = entry.get("system") and f"to {entry['system']}"
+    parts = [entry.get("operation", "") + arguments, entry.get("method"), entry.get("url"), system, entry.get("line")]
+    return printable("  ".join(str(part) for part in parts if part), 500)
 
 
 def _error_lines(error: dict[str, Any]) -> list[str]:
