@@ -74,7 +74,12 @@ def supervise(order: Order, output: str | None, timeout: float | None) -> int:
 def _report(order: Order, message: Message, timeout: float | None) -> dict[str, Any]:
     """Run the job in a child, show what it does, and give its report or one on its end."""
     screen, started = _Screen(), time.perf_counter()
-    child = Child(lambda send: _work(order, message, send), on_message=screen.take, on_output=screen.show)
+    child = Child(
+        lambda send: _work(order, message, send, screen),
+        on_message=screen.take,
+        on_output=screen.show,
+        on_orphaned=screen.clear_away,
+    )
     try:
         with screen:  # after the fork: the display has a thread of its own
             ended = child.follow(timeout=timeout)
@@ -135,13 +140,19 @@ class _Screen:
             self._status = None
 
 
-def _work(order: Order, message: Message, send: Send) -> None:
+def _work(order: Order, message: Message, send: Send, screen: _Screen) -> None:
     """Do all of it in the child: load, check, run, report."""
+
+    def tell(folder: str) -> None:
+        screen.take({"files": folder})  # the child's own copy, for when it is orphaned
+        send({"files": folder})
+
     _log_to_stderr(verbose=order.verbose)
     redactor = Redactor()
     redactor.tell = lambda secret: send({"secret": secret})
     try:
         run = _prepared(order, message, redactor, send)
+        run.files.tell = tell
         run.execute()
     except CrossdockError as error:
         send(_refusal(error, verbose=order.verbose))
@@ -194,7 +205,6 @@ def _prepared(order: Order, message: Message, redactor: Redactor, send: Send) ->
         record=order.record,
         replay=order.replay,
     )
-    run.files.tell = lambda folder: send({"files": folder})
     run.on_checkpoint = lambda cursors: send({"checkpoint": cursors})
     return run
 
