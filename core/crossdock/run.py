@@ -194,7 +194,7 @@ class Run:
 
     def _sealed(self, state: State, origins: Mapping[str, Operation], record: Record) -> State:
         """Give the state that a step hands on: JSON, without secrets, with what the run wrote down."""
-        cursors = {**(state.get("cursors") or {}), **record.cursors}
+        cursors = {**(self.state.get("cursors") or {}), **(state.get("cursors") or {}), **record.cursors}
         state = _with_record(state.without("response", "index"), record, cursors)
         try:
             if self.redactor.finds(encode(state, limit=self.size_limit).decode()):
