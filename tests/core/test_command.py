@@ -107,7 +107,7 @@ def test_adaptors_show_one_operation(crossdock: Crossdock):
     ("arguments", "code", "said"),
     [
         (["rnu"], 2, "There is no command 'rnu'. Did you mean 'run'?"),
-        (["zzz"], 2, "There is no command 'zzz'. The commands are: adaptors, run."),
+        (["zzz"], 2, "There is no command 'zzz'. The commands are: adaptors, cursors, run."),
         (["adaptors", "lsit"], 2, "Did you mean 'list'?"),
         (["run", "job.py", "--stat", "x"], 2, "Did you mean '--state'?"),
         (["run"], 2, "Missing argument 'JOB'"),
@@ -304,4 +304,11 @@ def test_adaptors_show_marks_secrets_also_inside_of_a_field(crossdock: Crossdock
         field["name"]: field["secret"] for field in crossdock("adaptors", "show", "http", "--json").json["credential"]
     }
 
-    assert {name for name, secret in fields.items() if secret} == {"password", "token", "api_key", "oauth2", "key", "proxy"}
+    assert {name for name, secret in fields.items() if secret} == {
+        "password",
+        "token",
+        "api_key",
+        "oauth2",
+        "key",
+        "proxy",
+    }

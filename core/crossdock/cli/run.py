@@ -44,6 +44,11 @@ def _made(path: str | None, option: str) -> "Path | None":
 @click.option("--output", metavar="FILE", help="Where the final state goes; standard output by default.")
 @click.option("--credentials", metavar="FILE", help="The credentials: YAML or JSON.")
 @click.option(
+    "--cursors",
+    metavar="FILE",
+    help="Where the job's cursors are kept from run to run; they win over those of the input.",
+)
+@click.option(
     "--timeout", metavar="SECONDS", type=click.FloatRange(min=0, min_open=True), help="End the run after this time."
 )
 @click.option("--now", metavar="INSTANT", callback=_instant, help="The instant that the run counts as its start.")
@@ -66,6 +71,7 @@ def run(
     state_file: str | None,
     output: str | None,
     credentials: str | None,
+    cursors: str | None,
     timeout: float | None,
     now: datetime,
     files: str | None,
@@ -93,5 +99,5 @@ def run(
         "record": _made(record, "--record"),
         "replay": _made(replay, "--replay"),
     }
-    order = Order(job, state_file, credentials, now, verbose, dry_run, **folders)
+    order = Order(job, state_file, credentials, now, verbose, dry_run, cursors=cursors, **folders)
     click.get_current_context().exit(supervise(order, output, timeout))

@@ -12,6 +12,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from crossdock.cli.cursors import CursorFile
 from crossdock.cli.ending import EXIT_CODES, check_output, exit_code, say, write_result
 from crossdock.credentials import entries_from, learn
 from crossdock.errors import (
@@ -47,6 +48,7 @@ class Order(NamedTuple):
     files: Path | None = None
     record: Path | None = None
     replay: Path | None = None
+    cursors: str | None = None
 
     @property
     def step(self) -> str:
@@ -64,16 +66,30 @@ def supervise(order: Order, output: str | None, timeout: float | None) -> int:
     """
     message = Message.from_file(order.state) if order.state is not None else Message(State())
     check_output(output)
-    report = _report(order, message, timeout)
+    if order.cursors is None:
+        return _accounted(order, message, output, timeout)
+    kept = CursorFile(order.cursors)
+    with kept.locked():
+        message.state = message.state | {"cursors": {**(message.state.get("cursors") or {}), **kept.read()}}
+        return _accounted(order, message, output, timeout, kept)
+
+
+def _accounted(
+    order: Order, message: Message, output: str | None, timeout: float | None, kept: CursorFile | None = None
+) -> int:
+    """Run the job, and write what is left of it: its final state, and then its cursors."""
+    report = _report(order, message, timeout, kept)
     if report["outcome"] != "refused":
         write_result(json.dumps(report["state"], indent=2, ensure_ascii=False) + "\n", output)
+        if kept is not None and not order.dry_run:
+            kept.write(report["state"].get("cursors") or {})
     code: int = report.get("exit", EXIT_CODES[report["outcome"]])
     return code
 
 
-def _report(order: Order, message: Message, timeout: float | None) -> dict[str, Any]:
+def _report(order: Order, message: Message, timeout: float | None, kept: CursorFile | None) -> dict[str, Any]:
     """Run the job in a child, show what it does, and give its report or one on its end."""
-    screen, started = _Screen(), time.perf_counter()
+    screen, started = _Screen(message, kept), time.perf_counter()
     child = Child(
         lambda send: _work(order, message, send, screen),
         on_message=screen.take,
@@ -95,10 +111,12 @@ def _report(order: Order, message: Message, timeout: float | None) -> dict[str, 
 class _Screen:
     """What a person sees of a run: what it prints and, on a terminal and only there, what it is doing."""
 
-    def __init__(self) -> None:
+    def __init__(self, message: Message, kept: CursorFile | None) -> None:
         self.redact = Redactor()
         self.report: dict[str, Any] | None = None
-        self.checkpoint: dict[str, Any] = {}
+        self.cursors: dict[str, Any] = dict(message.state.get("cursors") or {})
+        """Those that count if the run ends without a report."""
+        self._kept = kept
         self._files: str | None = None
         self._status: Any = None
 
@@ -107,7 +125,9 @@ class _Screen:
         if "secret" in sent:
             self.redact.add(sent["secret"], what="a credential")
         elif "checkpoint" in sent:
-            self.checkpoint |= sent["checkpoint"]
+            self.cursors |= sent["checkpoint"]
+            if self._kept is not None:
+                self._kept.write(self.cursors)
         elif "files" in sent:
             self._files = sent["files"]
         elif "operation" not in sent:
@@ -282,8 +302,7 @@ def _without_report(
     else:
         outcome, error = "crashed", ExitedError(f"the job's process ended with {ended.how} without a result")
     state = Run(Workflow.of(Job(), order.step), message.state).state
-    cursors = {**(state.get("cursors") or {}), **screen.checkpoint}
-    left, _ = screen.redact.in_value({**state, "cursors": cursors, "errors": {order.step: error_record(error)}})
+    left, _ = screen.redact.in_value({**state, "cursors": screen.cursors, "errors": {order.step: error_record(error)}})
     return {"outcome": outcome, "state": left, "timings": []}
 
 
