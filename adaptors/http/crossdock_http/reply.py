@@ -9,7 +9,8 @@ from crossdock.common.text import CsvError
 from crossdock.common.xml import XmlError
 from crossdock.errors import cut
 
-from crossdock_http.content import Errors, Parse, RequestOptions
+from crossdock_http.arguments import Parse
+from crossdock_http.content import Errors, RequestOptions
 from crossdock_http.errors import HttpError
 
 TRANSIENT = frozenset({408, 425, 429, 502, 503, 504})
@@ -26,6 +27,7 @@ _FIXES = {
     401: "Check the user, password or token of the credential.",
     403: "Give the user of the credential the right to do this.",
     404: "Check the path and base_url.",
+    407: "Check the user and password in the proxy of the credential.",
     429: "Send less at a time (rate in the credential), or repeat later: .retry(times, wait=seconds).",
 }
 
@@ -62,6 +64,9 @@ class Reply(NamedTuple):
     duration: float
     """Seconds since the request began."""
     live: Live | None = None
+
+    def __repr__(self) -> str:
+        return f"<Reply to {self.method} {self.url}: {self.status}>"  # no payload
 
     @property
     def type(self) -> str:
@@ -131,9 +136,8 @@ class Reply(NamedTuple):
                 return self.content
             case "lines":
                 return self.text(charset).splitlines()
-            case "text":
+            case _:
                 return self.text(charset)
-        raise HttpError(f"parse={parse!r} is not known", fix="Use auto, json, text, xml, csv, bytes or lines.")
 
     @property
     def kind(self) -> Parse:
@@ -172,8 +176,9 @@ class Reply(NamedTuple):
     def not_json(self) -> HttpError:
         """Give the error of a body that is something else."""
         size = f" of {len(self.content)} bytes" if self.live is None else ""
+        named = "what it calls JSON, and is not," if self.kind == "json" else self.type or "no content type"
         return HttpError(
-            f"{self.method} {self.url} answered {self.type or 'no content type'}{size} where JSON was expected",
+            f"{self.method} {self.url} answered {self.status} with {named}{size} where JSON was expected",
             fix="Check base_url and the login: a page for people may stand there. Or ask for parse='text'.",
             status=self.status,
             body=cut(self.content.decode("utf-8", "replace"), 200),
