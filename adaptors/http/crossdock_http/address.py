@@ -42,7 +42,7 @@ def _located(base_url: str | None, path: Any) -> str:
     if not isinstance(path, str):
         raise UrlError(
             f"the path is of type {type(path).__name__}, not text",
-            fix="Look at where it comes from: it is no text there.",
+            fix="Give it text; a lazy path gives None where the state has nothing.",
         )
     if _SCHEME.match(path) or path.startswith(("//", "\\")):
         _check_origin(base_url, path)

@@ -29,14 +29,15 @@ def check_options(options: Mapping[str, Any]) -> None:
     for name, value in options.items():
         if value is not None and name in _RULES and not _RULES[name][0](value):
             raise ArgumentError(
-                f"{name} can't be {_kind(value)}; nothing was sent", fix=f"Write it as {_RULES[name][1]}."
+                f"{name} can't be {_got(value, shown=name in _HARMLESS)}; nothing was sent",
+                fix=f"Write it as {_RULES[name][1]}.",
             )
 
 
 def checked_method(method: Any) -> str:
     """Give a method in capitals."""
     if not isinstance(method, str) or not _TOKEN.fullmatch(method):
-        raise ArgumentError(f"the method can't be {_kind(method)}; nothing was sent", fix="Write it as a word: 'GET'.")
+        raise ArgumentError(f"the method can't be {_got(method)}; nothing was sent", fix="Write it as a word: 'GET'.")
     return method.upper()
 
 
@@ -91,7 +92,7 @@ def _names(given: Mapping[Any, Any]) -> Iterator[tuple[str, Any]]:
 def _header(name: str, value: Any) -> str:
     what = f"the header {name!r:.80}"
     if isinstance(value, Mapping | list | tuple):
-        raise ArgumentError(f"{what} can't be {_kind(value)}; nothing was sent", fix="Give it as text.")
+        raise ArgumentError(f"{what} can't be {_got(value)}; nothing was sent", fix="Give it as text.")
     text = text_of(value, what)
     if not _FIELD_VALUE.fullmatch(text):
         fault = "a control character, or a blank at an end" if text.isascii() else "characters that are not ASCII"
@@ -102,9 +103,9 @@ def _header(name: str, value: Any) -> str:
     return text
 
 
-def _kind(value: Any) -> str:
-    """Say what a value is without showing it."""
-    return "None" if value is None else f"this value of type {type(value).__name__}"
+def _got(value: Any, *, shown: bool = False) -> str:
+    """Say what a value is; it may be a payload or secret, so few are shown."""
+    return f"{value!r:.80}" if value is None or shown else f"this {type(value).__name__}"
 
 
 def _is_number(value: Any) -> bool:
@@ -126,6 +127,8 @@ def _is_charset(value: Any) -> bool:
 def _is_mapping(value: Any) -> bool:
     return isinstance(value, Mapping)
 
+
+_HARMLESS = frozenset({"parse", "charset", "ok", "timeout", "retry"})
 
 _RULES: Mapping[str, tuple[Callable[[Any], bool], str]] = {
     "params": (_is_mapping, "a dict: params={'id': 7}"),

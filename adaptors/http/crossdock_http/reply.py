@@ -93,14 +93,7 @@ class Reply(NamedTuple):
         """
         parse, charset = options.get("parse") or "auto", options.get("charset")
         self.check(options.get("ok"), options.get("errors"), lambda: self.data(parse, charset))
-        try:
-            data = self.data(parse, charset)
-        except (HttpError, XmlError, CsvError) as error:
-            if self.method in READS:
-                raise
-            raise UnknownOutcomeError(
-                f"{self.method} {self.url} was answered {self.status}, and the answer can't be read: {error}"
-            ) from error
+        data = self._of_a_read(parse, charset) if self.method in READS else self._of_a_write(parse, charset)
         return Answer(data, response=self.metadata, status=self.status)
 
     def check(self, ok: set[int] | None, errors: Errors | None, read: Callable[[], Any]) -> None:
@@ -183,6 +176,22 @@ class Reply(NamedTuple):
             status=self.status,
             body=cut(self.content.decode("utf-8", "replace"), 200),
         )
+
+    def _of_a_read(self, parse: Parse, charset: str | None) -> Any:
+        try:
+            return self.data(parse, charset)
+        except (XmlError, CsvError) as error:
+            raise HttpError(
+                f"{self.method} {self.url} answered {self.status}: {error}", fix=error.fix, **error.details
+            ) from error
+
+    def _of_a_write(self, parse: Parse, charset: str | None) -> Any:
+        try:
+            return self.data(parse, charset)
+        except (HttpError, XmlError, CsvError) as error:
+            raise UnknownOutcomeError(
+                f"{self.method} {self.url} was answered {self.status}, and the answer can't be read: {error}"
+            ) from error
 
     def _status_error(self, message: str | None) -> HttpError:
         return HttpError(

@@ -149,7 +149,7 @@ def test_h49_entities_are_refused(httpserver, run_http, body, parse):
 
     run = run_http(http.get("/x", parse=parse))
 
-    assert run.outcome == "failed"
+    assert isinstance(run.error, HttpError)
     assert "bbbb" not in f"{run.error} {run.state}"
 
 
@@ -167,7 +167,10 @@ def test_csv_becomes_a_dict_for_each_line(httpserver, run_http):
 def test_csv_that_is_none_is_an_error_and_after_a_write_unknown(httpserver, run_http):
     httpserver.expect_request("/x").respond_with_data("a,b\n1,2,3\n", content_type="text/csv")
 
-    assert run_http(http.get("/x", parse="csv")).outcome == "failed"
+    error = run_http(http.get("/x", parse="csv")).error
+
+    assert isinstance(error, HttpError)
+    assert error.message.startswith(f"GET {httpserver.url_for('/x')} answered 200: ")
     assert run_http(http.post("/x", {}, parse="csv")).outcome == "unknown"
 
 

@@ -118,6 +118,7 @@ def test_a_certificate_that_can_not_be_read_is_named(tls_server, ask, fields):
 
     assert isinstance(error, CredentialError)
     assert " and ".join(fields) in error.message
+    assert "/no/such.pem" in error.message or "/no/such.pem" not in fields.values()
     assert "PEM" in error.fix
 
 
