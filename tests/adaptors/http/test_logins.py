@@ -106,6 +106,15 @@ def test_h33_another_origin_gets_nothing_of_the_credential(httpserver, other_ser
     assert request.query_string == b""
 
 
+def test_h33_cookies_of_another_origin_are_not_kept(httpserver, other_server, run_http):
+    httpserver.expect_request("/x").respond_with_data("", status=302, headers={"Location": other_server.url_for("/in")})
+    with_cookie(other_server)
+
+    run_http(http.get("/x"), http.get("/x"), keep_cookies=True)
+
+    assert [request.headers.get("Cookie") for request, _ in other_server.log] == [None, None]
+
+
 def test_h33_on_the_own_origin_the_login_goes_along(httpserver, run_http):
     httpserver.expect_request("/x").respond_with_data("", status=302, headers={"Location": "/there"})
     httpserver.expect_request("/there").respond_with_handler(tell("Authorization"))

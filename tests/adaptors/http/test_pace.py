@@ -1,5 +1,6 @@
 """The rate of a credential: no more requests per second, from all threads together."""
 
+import sys
 import threading
 import time
 
@@ -72,20 +73,26 @@ def test_a_turn_that_was_given_up_is_left_to_others():
     assert pace.wait(1) > 0.9
 
 
-def test_turns_are_given_out_one_by_one():
-    pace, taken, lock = Pace(200), [], threading.Lock()
-    started = time.monotonic()
+@pytest.fixture
+def hasty():
+    """Have Python change threads as often as it can."""
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-7)
+    yield
+    sys.setswitchinterval(interval)
+
+
+def test_no_turn_is_given_out_twice(hasty, monkeypatch):
+    monkeypatch.setattr("time.sleep", lambda _: None)  # that it waits is proven above
+    pace, waits = Pace(0.001), []
 
     def take():
-        for _ in range(5):
-            pace.wait(60)
-            with lock:
-                taken.append(time.monotonic() - started)
+        waits.extend([round((10**9 - pace.wait(10**9)) / 1000) for _ in range(200)])
 
-    threads = [threading.Thread(target=take) for _ in range(4)]
+    threads = [threading.Thread(target=take) for _ in range(8)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
 
-    assert all(at >= number / 200 for number, at in enumerate(sorted(taken)))
+    assert sorted(waits) == list(range(1600))
