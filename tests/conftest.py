@@ -5,8 +5,10 @@ pytest_plugins = [
     "fix_command",
     "fix_distribution",
     "fix_postgres",
+    "fix_proxy",
     "fix_run",
     "fix_systems",
+    "fix_tls",
     "fix_http",
     "fix_case",
 ]

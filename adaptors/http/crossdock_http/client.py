@@ -11,6 +11,7 @@ from crossdock.scope import open_run
 from pydantic import SecretStr
 
 from crossdock_http.address import origin, shown, target_of, url_of
+from crossdock_http.arguments import check_options, checked_method, headers_of
 from crossdock_http.configuration import HttpConfiguration
 from crossdock_http.content import (
     Query,
@@ -18,7 +19,7 @@ from crossdock_http.content import (
     RequestOptions,
     SendOptions,
     content_of,
-    headers_of,
+    query_asked,
     query_of,
     with_query,
 )
@@ -193,26 +194,30 @@ class Client:
         return reply
 
     def _request(self, method: str, url: str, options: RequestOptions) -> Answer:
-        request = self._made(method.upper(), url, options)
+        request = self._made(checked_method(method), url, options)
         if request.method not in READS and planned(request, self._shown_headers(request)):
             return Answer(None, response={"method": request.method, "url": shown(request.url), "planned": True})
         answer = self._reply(request, options).answer(options)
-        if options.get("query"):
-            answer.response = {**(answer.response or {}), "query": dict(options["query"] or {})}
+        if query := query_asked(url, options.get("query") or {}):
+            answer.response = {**(answer.response or {}), "query": query}
         return answer
 
     def _made(self, method: str, url: str, options: SendOptions) -> Request:
         """Make a request of what every request has and what this one was given."""
+        check_options(options)
         content, own = content_of(options), options.get("headers") or {}
         left_out = {name.lower() for name, value in own.items() if value is None} if own else ()
         headers = {name: value for name, value in self._headers.items() if name not in left_out}
         if content.type is not None:
             headers["content-type"] = content.type
         headers |= headers_of(own)
+        if isinstance(content.body, tuple):
+            headers.pop("content-type", None)  # only who writes the parts knows what divides them
         if idempotent := options.get("idempotent"):
-            headers.setdefault("idempotency-key", str(uuid4()) if idempotent is True else str(idempotent))
+            headers |= headers_of({"idempotency-key": uuid4() if idempotent is True else idempotent}) | headers
         query = query_of(options.get("query") or {}) + self._query
-        return Request(method, with_query(url, query), headers, content.body)
+        login = "authorization" not in headers and "authorization" not in left_out
+        return Request(method, with_query(url, query), headers, content.body, login)
 
     def _reply(self, request: Request, options: SendOptions, *, live: bool = False) -> Reply:
         """Send a request, with all the patience that it may have."""
@@ -254,7 +259,7 @@ class Client:
 
     def _authorized(self, request: Request, deadline: Deadline, *, live: bool) -> Reply:
         """Send a request with an access token, where there is one; a token that is refused is fetched anew once."""
-        if self._tokens is None or "authorization" in request.headers or not self._is_own(request):
+        if self._tokens is None or not request.login or not self._is_own(request):
             return self._sent(request, deadline, live=live)
         token = self._tokens.current(deadline)
         reply = self._sent(_with_token(request, token), deadline, live=live)

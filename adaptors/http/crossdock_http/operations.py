@@ -7,9 +7,10 @@ from typing import Any, TypedDict, Unpack
 from crossdock import Adaptor, Answer, Effect, State, run_file
 
 from crossdock_http import files
+from crossdock_http.arguments import Parse
 from crossdock_http.client import Client
 from crossdock_http.configuration import HttpConfiguration
-from crossdock_http.content import Errors, Parse, Part, RequestOptions
+from crossdock_http.content import Errors, Part, RequestOptions
 from crossdock_http.errors import PagingError
 from crossdock_http.paging import Limits, Pages
 from crossdock_http.reply import READS

@@ -16,7 +16,7 @@ def trusting(ca: str) -> ssl.SSLContext:
     Args:
         ca: Its certificate: a PEM file or PEM text.
     """
-    with _told("ca"):
+    with _told("ca" if _PEM in ca else f"ca {ca!r:.200}"):
         return ssl.create_default_context(cadata=ca) if _PEM in ca else ssl.create_default_context(cafile=ca)
 
 
