@@ -8,6 +8,7 @@ import logging
 from collections.abc import Callable
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from math import inf
 
 from crossdock import AdaptorError, UnknownOutcomeError
 
@@ -42,6 +43,8 @@ def retry_after(value: str | None, now: datetime | None = None) -> float | None:
         return None
     try:
         return max(0.0, float(int(value)))
+    except OverflowError:
+        return inf
     except ValueError:
         pass  # then it is a date, or nonsense
     try:

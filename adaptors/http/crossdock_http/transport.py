@@ -25,6 +25,7 @@ from crossdock_http.address import origin, shown
 from crossdock_http.configuration import HttpConfiguration
 from crossdock_http.content import Part, Request
 from crossdock_http.deadline import Deadline
+from crossdock_http.encoding import ACCEPTED, EncodingError, decoded
 from crossdock_http.errors import (
     DeadlineError,
     HttpConnectionError,
@@ -39,6 +40,7 @@ from crossdock_http.reply import READS, Live, Reply
 from crossdock_http.tls import identify, trusting
 
 _CHUNK = 65536
+_FIX_ENCODING = "Check what the system sends; ask for it plain: headers={'Accept-Encoding': 'identity'}."
 _CONNECT = 10.0
 """Seconds that a connection may take; it is tried again while the deadline lasts."""
 
@@ -52,6 +54,9 @@ class Exchange(Protocol):
 
     def send(self, request: Request, deadline: Deadline, *, live: bool = False) -> Reply:
         """Send a request once and give its reply, read to its end unless it is to be ``live``."""
+
+    def log_in(self, request: Request, deadline: Deadline) -> Reply:
+        """Send a request whose reply is a token."""
 
 
 class Transport:
@@ -88,7 +93,7 @@ class Transport:
         """
         started = perf_counter()
         with _mapped(request, deadline), ExitStack() as stack:
-            response = self._response(request, deadline, stack, live=live)
+            response = self._response(request, deadline, stack)
             head = (request.method, shown(request.url), response.status_code, response.reason_phrase)
             headers = dict(response.headers)
             if live and response.is_success:
@@ -100,15 +105,19 @@ class Transport:
         _logger.debug("%s: %s in %.3f s", request, reply.status, reply.duration)
         return reply
 
-    def _response(self, request: Request, deadline: Deadline, stack: ExitStack, *, live: bool) -> httpx.Response:
-        ours = self._origin is None or origin(request.url) == self._origin
+    def log_in(self, request: Request, deadline: Deadline) -> Reply:
+        """Send a request for a token; to the network it is one like any other."""
+        return self.send(request, deadline)
+
+    def _response(self, request: Request, deadline: Deadline, stack: ExitStack) -> httpx.Response:
+        ours = origin(request.url) == self._origin
         client = self._own if ours else self._foreign
         built = client.build_request(
             request.method,
             request.url,
             headers=request.headers,
             **_body(request.body, stack),
-            extensions={"timeout": _timeouts(deadline, live=live)},
+            extensions={"timeout": _timeouts(deadline)},
         )
         response = client.send(built, auth=self._digest() if ours else None, stream=True)
         stack.callback(response.close)
@@ -127,14 +136,19 @@ class Transport:
 
 def _client(transport: httpx.BaseTransport, cookies: CookieJar) -> httpx.Client:
     # The environment is not asked: a run depends on its credentials alone.
-    return httpx.Client(transport=transport, follow_redirects=False, trust_env=False, cookies=cookies)
+    return httpx.Client(
+        transport=transport,
+        follow_redirects=False,
+        trust_env=False,
+        cookies=cookies,
+        headers={"accept-encoding": ACCEPTED},
+    )
 
 
-def _timeouts(deadline: Deadline, *, live: bool) -> dict[str, Any]:
+def _timeouts(deadline: Deadline) -> dict[str, Any]:
     """Give the timeouts of a request in httpcore's form; our streams understand a deadline there."""
     left = max(deadline.left(), 0.001)
-    read = deadline.seconds if live else deadline
-    return {"connect": min(left, _CONNECT), "read": read, "write": deadline, "pool": left}
+    return {"connect": min(left, _CONNECT), "read": deadline, "write": deadline, "pool": left}
 
 
 def _tls(configuration: HttpConfiguration) -> ssl.SSLContext:
@@ -163,7 +177,7 @@ def _form_part(part: Part, stack: ExitStack) -> tuple[Any, ...]:
 def _read(request: Request, response: httpx.Response, limit: int) -> bytes:
     """Read a body, no more than the limit."""
     body = bytearray()
-    for chunk in response.iter_bytes():
+    for chunk in decoded(response.iter_raw(), response.headers.get("content-encoding", "")):
         body += chunk
         if len(body) > limit:
             raise too_large(request.method, str(request), limit)
@@ -171,8 +185,16 @@ def _read(request: Request, response: httpx.Response, limit: int) -> bytes:
 
 
 def _chunks(request: Request, deadline: Deadline, response: httpx.Response) -> Iterator[bytes]:
+    """Give a body as it comes; the deadline holds for each silence, not for the time that the job takes."""
     with _mapped(request, deadline):
-        yield from response.iter_bytes(_CHUNK)
+        yield from decoded(_renewing(deadline, response.iter_raw()), response.headers.get("content-encoding", ""))
+
+
+def _renewing(deadline: Deadline, chunks: Iterator[bytes]) -> Iterator[bytes]:
+    deadline.renew()
+    for chunk in chunks:
+        yield chunk
+        deadline.renew()
 
 
 def too_large(method: str, what: str, limit: int) -> AdaptorError:
@@ -227,7 +249,7 @@ class _Pools(httpx.BaseTransport):
             "max_connections": 100,
             "max_keepalive_connections": 20,
             "keepalive_expiry": 5.0,
-            "network_backend": _Guard(self._reach, proxy),
+            "network_backend": _Guard(self._reach if proxy is None else Reach(everywhere=True)),
         }
         if proxy is None:
             return httpcore.ConnectionPool(**options)
@@ -263,27 +285,29 @@ class _Guard(httpcore.NetworkBackend):
 
     Args:
         reach: Where that is.
-        proxy: The proxy that all connections go to, if there is one.
     """
 
-    def __init__(self, reach: Reach, proxy: str | None) -> None:
+    def __init__(self, reach: Reach) -> None:
         self._reach = reach
-        self._proxy = proxy
         self._inner = httpcore.SyncBackend()
 
     def connect_tcp(self, host: str, port: int, timeout: Any = None, *_: Any, **__: Any) -> httpcore.NetworkStream:
-        """Connect to a host, or to one of the addresses of it that were judged."""
-        addresses = (host,) if self._proxy is not None else self._reach.addresses(host, port)
+        """Connect to one of the addresses of a host, the very ones that were judged."""
+        addresses, deadline = self._addresses(host, port), Deadline(timeout)
         failure: Exception = httpcore.ConnectError("no address")
-        for address in addresses:
+        for left, address in zip(range(len(addresses), 0, -1), addresses, strict=True):
+            share = max(deadline.left() / left, 0.001)  # one that is deaf leaves time for the others
             try:
-                return self._connected(address, port, timeout)
-            except httpcore.ConnectError as error:
+                return _Stream(self._inner.connect_tcp(address, port, timeout=share, socket_options=[]))
+            except (httpcore.ConnectError, httpcore.ConnectTimeout) as error:
                 failure = error
         raise failure
 
-    def _connected(self, host: str, port: int, timeout: Any) -> httpcore.NetworkStream:
-        return _Stream(self._inner.connect_tcp(host, port, timeout=_seconds(timeout), socket_options=[]))
+    def _addresses(self, host: str, port: int) -> list[str]:
+        try:
+            return self._reach.addresses(host, port)
+        except (OSError, UnicodeError) as error:
+            raise httpcore.ConnectError("no such host") from error
 
 
 class _Stream(httpcore.NetworkStream):
@@ -336,9 +360,9 @@ def _mapped(request: Request, deadline: Deadline) -> Iterator[None]:
         broke_off = "complete message body" in str(error) or "incomplete chunked read" in str(error)
         kind = TruncatedAnswerError if broke_off else NoAnswerError
         raise _unanswered(request, kind, f"no whole answer ({type(error).__name__})") from error
-    except httpx.DecodingError as error:
+    except EncodingError as error:
         broken = HttpError if request.method in READS else UnknownOutcomeError
-        raise broken(f"{request} answered with a broken encoding", fix="Check what the system sends.") from error
+        raise broken(f"{request} answered in an encoding that can't be undone: {error}", fix=_FIX_ENCODING) from error
 
 
 def _no_connection(request: Request, error: Exception) -> HttpConnectionError:
