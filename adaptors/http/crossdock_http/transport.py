@@ -31,6 +31,7 @@ from crossdock_http.errors import (
     HttpConnectionError,
     HttpError,
     NoAnswerError,
+    RedirectError,
     ResponseTooLargeError,
     TlsError,
     TruncatedAnswerError,
@@ -356,6 +357,8 @@ def _mapped(request: Request, deadline: Deadline) -> Iterator[None]:
         ) from e
     except httpcore.TimeoutException as error:
         raise _unanswered(request, DeadlineError, f"no whole answer within {deadline.seconds:g} s") from error
+    except httpx.RemoteProtocolError as error:  # httpx itself has this for the Location of a redirect only
+        raise RedirectError(f"{request} was redirected to something that is no URL") from error
     except (httpcore.RemoteProtocolError, httpcore.NetworkError, httpx.TransportError) as error:
         broke_off = "complete message body" in str(error) or "incomplete chunked read" in str(error)
         kind = TruncatedAnswerError if broke_off else NoAnswerError
