@@ -36,6 +36,8 @@ class Adaptor(Generic[C, R]):
             in those around it: for a database its transaction, inside it a savepoint. An adaptor
             without units must be thread-safe.
         api: The version of the plugin API that it is written for.
+        renamed: Options that its operations had under another name, as old → new: who uses an old
+            name is told the new one.
 
     Example:
         >>> from contextlib import nullcontext
@@ -55,6 +57,7 @@ class Adaptor(Generic[C, R]):
         connect: Callable[[C], AbstractContextManager[R]] | None = None,
         unit: Callable[[R], AbstractContextManager[Any]] | None = None,
         api: int = 1,
+        renamed: Mapping[str, str] | None = None,
     ) -> None:
         if not ADAPTOR_NAME.fullmatch(name):
             raise AdaptorDefinitionError(
@@ -66,6 +69,7 @@ class Adaptor(Generic[C, R]):
         self.connect = connect
         self.unit = unit
         self.api = api
+        self.renamed = dict(renamed or {})
         self._operations: dict[str, Declaration] = {}
 
     @property
@@ -77,6 +81,15 @@ class Adaptor(Generic[C, R]):
         self, *, effect: Effect | Callable[..., Effect] | None = None
     ) -> Callable[[Callable[Concatenate[State, P], Any]], Callable[P, Operation]]:
         """Turn a function ``(state, …) -> State`` into an operation of this adaptor.
+
+        Its arguments are resolved before it is called: lazy paths and functions of the state, at
+        any depth of dicts, lists and tuples. The annotation of a parameter may ask for less:
+
+        - ``Callable`` or ``Operation``: it is passed on untouched.
+        - ``Iterable`` or ``Iterator``: only the whole is resolved, and no item.
+        - a mapping whose values may be functions, such as ``Mapping[int, bool | Callable[…, Any]]``,
+          also beside others as in ``… | bool | None``: the whole is resolved, and in a dict the
+          lazy paths that stand there as values; functions in it are passed on and not called.
 
         Args:
             effect: ``"read"`` or ``"write"``, or a function of the arguments that says which.

@@ -8,13 +8,13 @@ to the author's parameters.
 import inspect
 import keyword
 import typing
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from sys import _getframe
 from types import NoneType, UnionType
-from typing import TYPE_CHECKING, Any, Literal, TypeVar, Union, cast
+from typing import TYPE_CHECKING, Any, Literal, NoReturn, TypeVar, Union, cast
 
-from crossdock.errors import AdaptorDefinitionError
-from crossdock.lazy import resolve, resolve_top
+from crossdock.errors import AdaptorDefinitionError, OptionError, closest
+from crossdock.lazy import resolve, resolve_paths, resolve_top
 from crossdock.state import State
 
 if TYPE_CHECKING:
@@ -59,19 +59,50 @@ class Declaration:
     def builder(self, operation: type[T]) -> Callable[..., T]:
         """Make the function that builds an operation of this class, with the author's signature.
 
-        It is generated, so that Python itself checks the arguments: binding them by hand would
+        It is generated, so that Python itself binds the arguments: binding them by hand would
         cost ten times as much, and operations are built inside functions, for every item.
         """
-        names = ", ".join(parameter.name for parameter in self.parameters)
+        arguments = "".join(f"{parameter.name}, " for parameter in self.parameters)
         credential = "credential" if self.adaptor else "None"
-        body = f"return _operation(_declaration, ({names}{',' if names else ''}), {credential}, _frame(1))"
-        build: Any = _generate(
-            self.name, self.signature, body, _operation=operation, _declaration=self, _frame=_getframe
-        )
+        body = f"return _operation(_declaration, ({arguments}), {credential}, _frame(1))"
+        signature, wrong = _tolerant(self.signature)
+        if wrong:
+            body = f"if {wrong}: _declaration.refuse(_unknown, _surplus, ({arguments}))\n    {body}"
+        names = {"_operation": operation, "_declaration": self, "_frame": _getframe}
+        build: Any = _generate(self.name, signature, body, **names, _missing=_MISSING, _surplus=())
         build.__doc__, build.__module__, build.__qualname__ = self.doc, self.function.__module__, self.name
         build.__signature__ = self.signature
         build.declaration = self
         return cast("Callable[..., T]", build)
+
+    def refuse(self, unknown: Mapping[str, Any], surplus: tuple[Any, ...], arguments: tuple[Any, ...]) -> NoReturn:
+        """Say what is wrong with the arguments that an operation was to be built with.
+
+        Args:
+            unknown: Those with a name that it does not have.
+            surplus: Those without a name that are too many.
+            arguments: The others, with a mark for each one that is missing.
+        """
+        options = list(self.signature.parameters)
+        if unknown:
+            wrong, fix = self._unknown(list(unknown), options)
+        elif surplus:
+            places = sum(parameter.kind in _WITH_PLACE for parameter in self.parameters)
+            wrong = f"got {places + len(surplus)} arguments without a name, and takes {places}"
+            fix = "Give the others by their names."
+        else:
+            missing = [p.name for p, given in zip(self.parameters, arguments, strict=True) if given is _MISSING]
+            wrong, fix = f"needs {' and '.join(missing)}", f"Give it {' and '.join(missing)}."
+        raise OptionError(f"{self.full_name} {wrong}; its options are: {', '.join(options) or 'none'}", fix=fix)
+
+    def _unknown(self, names: list[str], options: list[str]) -> tuple[str, str | None]:
+        """Describe options that there are not, and what was meant."""
+        renamed = self.adaptor.renamed if self.adaptor else {}
+        now = {name: renamed[name] for name in names if renamed.get(name) in options}
+        named = [f"{name!r:.60}" + (f", which is called {now[name]}=" if name in now else "") for name in names]
+        hints = [f"{option}=" for name in names if (option := now.get(name) or closest(name, options))]
+        fix = f"Did you mean {' and '.join(dict.fromkeys(hints))}?" if hints else None
+        return f"has no option {', and no option '.join(named)}", fix
 
     def _first_call(self, state: State, arguments: tuple[Any, ...], operation: Any, keep: bool) -> Any:
         """Make the caller when it is first needed: most operations that are imported never run."""
@@ -134,6 +165,29 @@ def _with_credential(parameters: list[inspect.Parameter]) -> list[inspect.Parame
     return [*parameters[:at], credential, *parameters[at:]]
 
 
+_MISSING: Any = object()
+"""Stands for an argument that was not given; without it Python would name that one before an unknown option."""
+
+_WITH_PLACE = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+
+
+def _tolerant(signature: inspect.Signature) -> tuple[inspect.Signature, str]:
+    """Give a signature that any call fits, and the condition under which the call is wrong.
+
+    One that takes any option itself stays as it is.
+    """
+    parameters = list(signature.parameters.values())
+    kinds = {parameter.kind for parameter in parameters}
+    if inspect.Parameter.VAR_KEYWORD in kinds:
+        return signature, ""
+    required = [p for p in parameters if p.default is p.empty and p.kind is not p.VAR_POSITIONAL]
+    tolerant = [parameter.replace(default=_MISSING) if parameter in required else parameter for parameter in parameters]
+    surplus = [] if inspect.Parameter.VAR_POSITIONAL in kinds else [("_surplus", inspect.Parameter.VAR_POSITIONAL)]
+    extra = [inspect.Parameter(name, kind) for name, kind in [*surplus, ("_unknown", inspect.Parameter.VAR_KEYWORD)]]
+    condition = [*(parameter.name for parameter in extra), *(f"{parameter.name} is _missing" for parameter in required)]
+    return inspect.Signature(sorted([*tolerant, *extra], key=lambda p: p.kind)), " or ".join(condition)
+
+
 def _generate(name: str, signature: inspect.Signature, body: str, **names: Any) -> Any:
     """Compile a function of this signature and body."""
     defaults = {
@@ -188,9 +242,23 @@ def _kind_of(annotation: Any) -> Callable[[Any, State], Any]:
     origins = {typing.get_origin(member) or member for member in members} - {NoneType}
     if origins & {Iterable, Iterator}:
         return resolve_top
+    if any(_maps_to_functions(member) for member in members):
+        return resolve_paths
     if origins and all(isinstance(origin, type) and issubclass(origin, Callable) for origin in origins):  # type: ignore[arg-type]
         return _untouched
     return resolve
+
+
+def _maps_to_functions(annotation: Any) -> bool:
+    """Tell whether a mapping's values may be functions by what is declared: those are never called for a value."""
+    origin, values = typing.get_origin(annotation), typing.get_args(annotation)[1:]
+    return isinstance(origin, type) and issubclass(origin, Mapping) and any(map(_holds_callable, values))
+
+
+def _holds_callable(annotation: Any) -> bool:
+    return Callable in (annotation, typing.get_origin(annotation)) or any(
+        map(_holds_callable, typing.get_args(annotation))
+    )
 
 
 _BY_NAME = {

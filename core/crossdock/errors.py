@@ -9,7 +9,8 @@
     │   └── StateTooLargeError     the state is over its size limit
     ├── LazyError                  a lazy path was used like a value
     ├── ArgumentError              an operation or function was given something it can't use
-    │   └── FileNameError          a name for a file of the run that is not safe
+    │   ├── FileNameError          a name for a file of the run that is not safe
+    │   └── OptionError            an operation was built with wrong options (also a TypeError)
     ├── WrongReturnError           an operation returned something else than a state
     ├── ExitedError                the job ended its process instead of returning
     ├── TimeLimitError             the run went over its time limit
@@ -166,6 +167,17 @@ class FileNameError(ArgumentError):
 
     code = "unsafe_file"
     fix = "Give a plain name such as 'scans/7.pdf', and create=True for a new file."
+
+
+class OptionError(ArgumentError, TypeError):
+    """An operation was built with an option that it does not have, with too many, or without one that it needs.
+
+    It is a TypeError too: that is what Python raises for a call with wrong arguments.
+    """
+
+    code = "wrong_option"
+    fix = "Use one of its options."
+    outcome = "crashed"
 
 
 class WrongReturnError(CrossdockError):

@@ -8,7 +8,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from crossdock.declaration import Declaration
-from crossdock.errors import ArgumentError, CrossdockError, JobLoadError, closest, message_of
+from crossdock.errors import ArgumentError, CrossdockError, JobLoadError, OptionError, closest, message_of
 from crossdock.operation import Operation, OperationLike, as_operation
 from crossdock.site import Site, short
 from crossdock.state import State
@@ -149,6 +149,8 @@ def _import(file: "Path", source: str) -> ModuleType:
             f"{_line_in(file, error)}: the file ends Python while it loads",
             fix="Remove the exit; a job stops early with stop(reason).",
         ) from None
+    except OptionError as error:
+        raise JobLoadError(f"{_line_in(file, error)}: {error.message}", fix=error.fix) from error
     except CrossdockError as error:
         error.add_note(f"while loading {_line_in(file, error)}")
         raise

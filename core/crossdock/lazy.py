@@ -156,6 +156,15 @@ def resolve_top(value: Any, state: State) -> Any:
     return call_with(value, state) if kind in _FUNCTIONS else value
 
 
+def resolve_paths(value: Any, state: State) -> Any:
+    """Resolve a value in whose dict functions stand for themselves: only lazy paths are looked up there."""
+    if type(value) is not dict:
+        return resolve_top(value, state)
+    if not any(type(item) is Lazy for item in value.values()):
+        return value
+    return {key: look_up(item, state) if type(item) is Lazy else item for key, item in value.items()}
+
+
 def _resolve(value: Any, state: State) -> Any:
     """Resolve a value at any depth; the very same object comes back if nothing in it was lazy."""
     kind = type(value)

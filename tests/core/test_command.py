@@ -253,7 +253,7 @@ BAD_JOBS: dict[str, tuple[str, bytes, str]] = {
     "wrong-argument": (
         "job.py",
         b"from crossdock.adaptors import http\nhttp.get(path='/', qurey={})",
-        "unexpected keyword argument 'qurey'",
+        "job.py:2: http.get has no option 'qurey'; its options are: path, ",
     ),
     "lazy-misused": (
         "job.py",

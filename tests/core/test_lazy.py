@@ -1,8 +1,10 @@
 """The lazy state, and how arguments are resolved: C57, C58."""
 
 import re
+from collections.abc import Callable, Mapping
 from datetime import date, datetime
 from decimal import Decimal
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -99,6 +101,44 @@ def test_c58_a_callback_is_passed_through_and_not_called():
         return state.result(callback(value))
 
     assert with_callback(lambda n: n * 2, state.data)(State(data=4)).data == 8
+
+
+Handler = Callable[[Any], bool]
+
+
+@operation
+def with_errors(state, errors: Mapping[int, bool | str | Handler] | bool | None = None):
+    return state.result(errors)
+
+
+@operation
+def with_bare_callables(state, errors: "dict[str, list[Callable] | None]"):
+    return state.result(errors)
+
+
+@operation
+def with_values(state, errors: Mapping[int, Any] | None):
+    return state.result(errors)
+
+
+def test_a_mapping_that_may_hold_functions_keeps_them_and_its_paths_are_looked_up():
+    def handler(answer):
+        raise AssertionError("a function that belongs to the mapping was called")
+
+    given = State(data={"on_404": False, "all": {502: handler}})
+
+    assert with_errors({404: state.data["on_404"], 502: handler})(given).data == {404: False, 502: handler}
+    assert with_errors(lambda s: s.data["all"])(given).data == {502: handler}
+    assert with_errors(state.data["all"])(given).data == {502: handler}
+    assert with_errors(state.data["on_404"])(given).data is False
+    plain = {404: False, 502: handler}
+    assert with_errors(plain)(given).data is plain
+    kept = {"a": [handler]}
+    assert with_bare_callables(kept)(given).data is kept
+
+
+def test_a_mapping_of_plain_values_has_its_functions_called():
+    assert with_values({404: lambda s: s.data, 502: state.data})(State(data=7)).data == {404: 7, 502: 7}
 
 
 def test_an_iterable_is_resolved_at_its_top_only():
