@@ -16,7 +16,7 @@ from os import O_APPEND, O_CREAT, O_WRONLY, fdopen
 from os import open as open_file
 from pathlib import Path
 from typing import Any
-from weakref import WeakKeyDictionary
+from weakref import WeakKeyDictionary, WeakSet
 
 from crossdock import Run
 from crossdock.redaction import Redactor
@@ -33,6 +33,10 @@ from crossdock_http.transport import Exchange, Transport
 _FILE = "http.jsonl"
 Described = dict[str, Any]
 
+_WRITING = threading.Lock()
+_RECORDED: WeakSet[Run] = WeakSet()
+"""The runs whose recording was begun; all systems of a run write into one file."""
+
 _REPLAYS: WeakKeyDictionary[Run, "Replay"] = WeakKeyDictionary()
 """One for all systems of a run: two credentials may ask the same, and each gets its own answer."""
 
@@ -47,7 +51,15 @@ def exchange_of(configuration: HttpConfiguration) -> Iterator[Exchange]:
         yield replay
         return
     with Transport(configuration) as transport:
-        yield transport if run is None or run.record is None else Recorder(transport, run.record / _FILE, run.redactor)
+        yield transport if run is None or run.record is None else _recorder(transport, run, run.record / _FILE)
+
+
+def _recorder(transport: Transport, run: Run, file: Path) -> "Recorder":
+    with _WRITING:
+        if run not in _RECORDED:
+            file.unlink(missing_ok=True)  # what an earlier run recorded would answer before what this one does
+            _RECORDED.add(run)
+    return Recorder(transport, file, run.redactor)
 
 
 def planned(request: Request, headers: Mapping[str, str]) -> bool:
@@ -146,10 +158,6 @@ class Replay:
             f"{request} was not recorded; the nearest is {recorded['method']} {shown(recorded['url'])}"
             f"{used}; it differs in: {told}"
         )
-
-
-_WRITING = threading.Lock()
-"""The systems of a run write into one file."""
 
 
 def _entries(file: Path) -> Iterator[dict[str, Described]]:
