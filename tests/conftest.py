@@ -6,7 +6,6 @@ pytest_plugins = [
     "fix_distribution",
     "fix_postgres",
     "fix_run",
-    "fix_silent",
     "fix_systems",
     "fix_http",
     "fix_case",

@@ -20,14 +20,30 @@ from fix_command import Crossdock, Done, WriteJson
 from fix_postgres import Postgres
 from fix_systems import Described, Systems, json_of
 
-CASES = Path(__file__).parent / "acceptance" / "cases"
-JOBS = Path(__file__).parent / "acceptance" / "jobs"
+FOLDER = Path(__file__).parent / "acceptance"
+JOBS = {
+    name: FOLDER / "jobs" / job
+    for name, job in {
+        "01": "new_submissions.py",
+        "01-interrupted": "new_submissions.py",
+        "02": "market_survey.py",
+        "08": "referrals.py",
+        "08-sparse": "referrals.py",
+        "10": "household_form.py",
+    }.items()
+}
+"""The job of each case. A name with a word marks a case that adds what the numbered one does not meet of its rules."""
 
 OUTCOMES = {0: "success", 1: "error", 6: "partial"}
 OURS = ("warnings", "failed", "errors", "cursors")
 """What the runtime writes into a final state; there it counts only where a case expects it."""
+NAMES = {"errors": "form_errors"}
+"""What the cases call by a name that is the runtime's here, and how their jobs call it."""
 
 SCHEMES = {"kobo": "Token"}
+KEY_HEADER = "Ocp-Apim-Subscription-Key"
+OF_THE_JOB = ("path",)
+"""Fields that the cases keep with the credentials, and that are constants of the job here."""
 SECRETS = ("password", "token", "pat", "api_key", "subscription_key", "dsn")
 TELLING = 9
 """Characters from which on a text of the input can't stand in an error by chance."""
@@ -44,23 +60,23 @@ class Happened(NamedTuple):
     leaked: list[str]
 
 
-PlayCase = Callable[[str, str], Iterator[Happened]]
+PlayCase = Callable[[str, Path], Iterator[Happened]]
 
 
 @pytest.fixture
 def play_case(crossdock: Crossdock, write_json: WriteJson, systems: Systems, postgres: Postgres) -> PlayCase:
     """Play the runs of a case with a job, one after another."""
 
-    def run(job: str, state: Any, credentials: Any, clock: str) -> Done:
+    def run(job: Path, state: Any, credentials: Any, clock: str) -> Done:
         given = {"--state": write_json(state), "--credentials": write_json(credentials, "credentials.json")}
         options = [part for option in given.items() for part in option]
         # Verbose, because there a secret would leak first.
-        return crossdock("run", JOBS / job, *options, "--now", clock, "--verbose")
+        return crossdock("run", job, *options, "--now", clock, "--verbose")
 
-    def play(number: str, job: str) -> Iterator[Happened]:
-        case, expected_runs = read_case(number, systems, postgres)
+    def play(name: str, job: Path) -> Iterator[Happened]:
+        case, expected_runs = read_case(name, systems, postgres)
         postgres.execute(case["db"]["ddl"] + case["db"]["seed"])
-        credentials = {name: entry(name, fields) for name, fields in case["credentials"].items()}
+        credentials = {system: entry(system, fields) for system, fields in case["credentials"].items()}
         last: Any = None
         for given, expected in zip(case["runs"], expected_runs, strict=True):
             systems.answer_with(given.get("stubs", []))
@@ -75,16 +91,16 @@ def play_case(crossdock: Crossdock, write_json: WriteJson, systems: Systems, pos
     return play
 
 
-def read_case(number: str, systems: Systems, postgres: Postgres) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+def read_case(name: str, systems: Systems, postgres: Postgres) -> tuple[dict[str, Any], list[dict[str, Any]]]:
     """Read a case, with the addresses of this test where the file has places for them."""
 
     def address(place: re.Match[str]) -> str:
         return json.dumps(systems.address(place["system"]) if place["system"] else postgres.dsn)[1:-1]
 
-    text = (CASES / f"case-{number}.input.json").read_text(encoding="utf-8")
+    text = (FOLDER / "cases" / f"case-{name}.input.json").read_text(encoding="utf-8")
     case = json.loads(re.sub(r"\{\{(dsn|base:(?P<system>\w+))\}\}", address, text))
-    expected = json.loads((CASES / f"case-{number}.expected.json").read_text(encoding="utf-8"))
-    return {"db": {"ddl": "", "seed": "", "dump": {}}, **case}, expected["runs"]
+    expected = json.loads((FOLDER / "cases" / f"case-{name}.expected.json").read_text(encoding="utf-8"))
+    return {"db": {"ddl": "", "seed": "", "dump": {}}, **case}, [in_our_names(run) for run in expected["runs"]]
 
 
 def entry(system: str, fields: Fields) -> dict[str, Any]:
@@ -96,7 +112,11 @@ def entry(system: str, fields: Fields) -> dict[str, Any]:
     if "api_key" in fields:
         token = f"{fields['username']}:{fields['api_key']}"
         return {"adaptor": "http", "base_url": fields["base_url"], "token": token, "scheme": "ApiKey"}
-    return {"adaptor": "http", "scheme": SCHEMES.get(system, "Bearer"), **fields}
+    if "subscription_key" in fields:
+        key = {"header": KEY_HEADER, "value": fields["subscription_key"]}
+        return {"adaptor": "http", "base_url": fields["base_url"], "api_key": key}
+    known = {name: value for name, value in fields.items() if name not in OF_THE_JOB}
+    return {"adaptor": "http", "scheme": SCHEMES.get(system, "Bearer"), **known}
 
 
 # What must not be seen
@@ -150,6 +170,14 @@ def what_was_seen(name: str, done: Done, systems: Systems, expected: Mapping[str
         "error": shown_error(done, expected.get("error")),
     }
     return seen | ({"final_state": own(done.json, expected)} if "final_state" in expected else {})
+
+
+def in_our_names(expected: Mapping[str, Any]) -> dict[str, Any]:
+    """Give an expected entry in the words that a job uses here."""
+    ours = {key: value for key, value in expected.items() if key != "steps"}  # until there are workflows to write
+    if "final_state" in ours:
+        ours["final_state"] = {NAMES.get(key, key): value for key, value in ours["final_state"].items()}
+    return ours
 
 
 def completed(expected: Mapping[str, Any]) -> dict[str, Any]:

@@ -21,6 +21,7 @@ class Systems:
         self.requests: list[Described] = []
         self.unanswered: list[Described] = []
         self._stubs: list[dict[str, Any]] = []
+        self._put_off: Described | None = None
         self._addresses: dict[str, str] = {}
         self._servers = ExitStack()
 
@@ -35,7 +36,7 @@ class Systems:
     def answer_with(self, stubs: list[dict[str, Any]]) -> None:
         """Answer like this from now on, and forget what came before."""
         self._stubs = [{"times": float("inf"), **stub} for stub in stubs]
-        self.requests, self.unanswered = [], []
+        self.requests, self.unanswered, self._put_off = [], [], None
 
     def stop(self) -> None:
         """Stop the servers."""
@@ -45,12 +46,14 @@ class Systems:
         return lambda request: self._answer(described(system, request))
 
     def _answer(self, request: Described) -> Response:
-        self.requests.append(request)
+        if request != self._put_off:  # who is asked to come again, and does, has asked once
+            self.requests.append(request)
         stub = next((stub for stub in self._stubs if stub["times"] > 0 and matches(stub["when"], request)), None)
         if stub is None:
             self.unanswered.append(request)
             return Response("no stub", status=501)
         stub["times"] -= 1
+        self._put_off = request if asks_to_come_again(request, stub["respond"]) else None
         return response(stub["respond"])
 
 
@@ -74,6 +77,13 @@ def response(respond: Mapping[str, Any]) -> Response:
         return Response(respond.get("text", ""), status=respond["status"], headers=headers)
     headers = {"content-type": "application/json", **headers}
     return Response(json.dumps(respond["json"]), status=respond["status"], headers=headers)
+
+
+def asks_to_come_again(request: Described, respond: Mapping[str, Any]) -> bool:
+    """Tell whether an answer puts a reader off to a later time."""
+    return (
+        request["method"] == "GET" and respond["status"] in (429, 503) and "Retry-After" in respond.get("headers", {})
+    )
 
 
 def matches(when: Mapping[str, Any], request: Described) -> bool:

@@ -5,11 +5,12 @@ from crossdock.common.data import log, now, save_cursor, set_data, warn
 from crossdock.common.flow import each, require, stop, tap, when
 from crossdock.common.text import parse_csv, stream_csv
 from crossdock.common.xml import build_xml, parse_xml
+from crossdock.cursors import cursor
 from crossdock.declaration import Effect
 from crossdock.errors import AdaptorError, CrossdockError, JobError, UnknownOutcomeError
 from crossdock.files import run_file
 from crossdock.job import Job, load_job
-from crossdock.lazy import computed, credentials, cursor, resolve, state
+from crossdock.lazy import computed, credentials, resolve, state
 from crossdock.message import Message
 from crossdock.operation import Operation, operation
 from crossdock.plugins import Plugins, hookimpl

@@ -12,7 +12,7 @@ from crossdock.credentials import Credentials
 from crossdock.declaration import Declaration, Effect
 from crossdock.errors import AdaptorDefinitionError
 from crossdock.operation import Operation
-from crossdock.scope import bound_credential, open_unit, run_in_progress
+from crossdock.scope import acting_operation, open_unit, run_in_progress
 from crossdock.state import State
 
 C = TypeVar("C")
@@ -31,7 +31,9 @@ class Adaptor(Generic[C, R]):
         name: The name of its entry point: small letters, digits and ``_``.
         configuration: A pydantic model of what a credential for it holds.
         connect: Takes the validated configuration and gives a context manager; what that enters
-            is ``adaptor.connection``.
+            is ``adaptor.connection``. In a dry run an operation that writes is listed and not
+            called, unless the class of this has ``lists_writes = True``: then it is called, and
+            the connection hands what it would write to ``run.plan_write`` instead of writing.
         unit: Takes the connection and gives a context manager around one unit of work, nested
             in those around it: for a database its transaction, inside it a savepoint. An adaptor
             without units must be thread-safe.
@@ -92,7 +94,8 @@ class Adaptor(Generic[C, R]):
           lazy paths that stand there as values; functions in it are passed on and not called.
 
         Args:
-            effect: ``"read"`` or ``"write"``, or a function of the arguments that says which.
+            effect: ``"read"`` or ``"write"``, or a function of the arguments that says which. A
+                dry run calls what reads, and lists what writes.
         """
 
         def decorate(function: Callable[Concatenate[State, P], Any]) -> Callable[P, Operation]:
@@ -109,7 +112,8 @@ class Adaptor(Generic[C, R]):
     @property
     def connection(self) -> R:
         """The live connection of the current run for this adaptor and credential."""
-        connection = run_in_progress(f"the connection of {self.name}").connections.get(self, bound_credential.get())
+        run, operation = run_in_progress(f"the connection of {self.name}"), acting_operation.get()
+        connection = run.connections.get(self, operation.credential if operation is not None else None)
         if self.unit is not None:
             unit = open_unit.get()
             assert unit is not None  # noqa: S101 - a run is in progress

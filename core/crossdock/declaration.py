@@ -247,10 +247,10 @@ def _kind_of(annotation: Any) -> Callable[[Any, State], Any]:
     origins = {typing.get_origin(member) or member for member in members} - {NoneType}
     if origins & {Iterable, Iterator}:
         return resolve_top
-    if origins and all(isinstance(origin, type) and issubclass(origin, Callable) for origin in origins):  # type: ignore[arg-type]
-        return _untouched
     if any(_maps_to_functions(member) for member in members):
         return resolve_paths
+    if origins and all(isinstance(origin, type) and issubclass(origin, Callable) for origin in origins):  # type: ignore[arg-type]
+        return _untouched
     return _uncalled if Callable in origins else resolve
 
 

@@ -20,6 +20,7 @@
     ├── CredentialError            a credential is missing, ambiguous or invalid
     ├── JobLoadError               a job file can't be loaded
     ├── InputError                 a file or argument that the user gave can't be read
+    ├── CursorFileError            the file of a job's cursors can't be used
     └── OutputError                the result can't be written
 
 Each class has a stable ``code``, a ``message`` that says what, where and got, a ``fix`` (one
@@ -253,6 +254,14 @@ class InputError(CrossdockError):
 
     code = "bad_input"
     fix = "Correct the file or the argument; nothing ran."
+    outcome = "refused"
+
+
+class CursorFileError(CrossdockError):
+    """The file of a job's cursors can't be used."""
+
+    code = "cursors_unusable"
+    fix = "Correct the file or the permissions of its folder, or name another one: --cursors FILE."
     outcome = "refused"
 
 

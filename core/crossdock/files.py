@@ -25,8 +25,7 @@ def run_file(name: str, *, create: bool = False) -> "Path":
 
     Args:
         name: Its name inside the run's folder, with ``/`` between folders.
-        create: Whether it may be new: the folders on the way to it are made, and nobody looks
-            whether it is there.
+        create: Whether it may be new; then the folders on the way to it are made.
 
     Raises:
         FileNameError: The name leads out of the run's folder, or to no regular file.

@@ -102,20 +102,6 @@ credentials: Any = lazy(Root("credentials", lambda _: _fields()))
 """The fields of the credentials in scope, for APIs that want a secret inside a body."""
 
 
-def cursor(name: str, default: Any = None) -> Any:
-    """Refer to where the last run stopped reading.
-
-    Args:
-        name: The name that ``save_cursor`` keeps it under.
-        default: What the first run starts from.
-
-    Example:
-        >>> resolve(cursor("visits", "2024-01-01"), State(cursors={"visits": "2024-05-02"}))
-        '2024-05-02'
-    """
-    return lazy(Root(f"cursor({name!r})", lambda state: (state.get("cursors") or {}).get(name, default)))
-
-
 def computed(function: Callable[[Any], T]) -> T:
     """Mark a function as the value that it will give, for jobs that are type-checked.
 

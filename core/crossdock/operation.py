@@ -17,9 +17,10 @@ from crossdock.declaration import Declaration, Effect
 from crossdock.derived import catch, into, retry
 from crossdock.errors import AdaptorError, ArgumentError, WrongReturnError
 from crossdock.lazy import Lazy, call_with
-from crossdock.scope import Unit, bound_credential, current_state, open_unit, received
+from crossdock.plan import is_planned
+from crossdock.scope import Unit, acting_operation, current_state, open_run, open_unit, received
 from crossdock.site import Site, site_of
-from crossdock.sketch import argument_text
+from crossdock.sketch import arguments_text
 from crossdock.state import FRAMEWORK_KEYS, State
 
 P = ParamSpec("P")
@@ -123,6 +124,14 @@ class Operation:
         """Whether it reads or writes a system; None if it does neither by itself."""
         return self.declaration.effect_of(self.arguments)
 
+    @property
+    def system(self) -> str | None:
+        """The name of the credential that it runs with."""
+        run, adaptor = open_run(), self.declaration.adaptor
+        if run is None or adaptor is None:
+            return self.credential
+        return run.credentials.choose(adaptor.name, self.credential).name
+
     def parts(self) -> "Iterator[Operation]":
         """Give the operations that it was given as arguments."""
         for argument in self.arguments:
@@ -130,8 +139,7 @@ class Operation:
                 yield argument
 
     def __repr__(self) -> str:
-        parameters = zip(self.declaration.parameters, self.arguments, strict=True)
-        shown = [text for parameter, value in parameters for text in argument_text(parameter, value)]
+        shown = arguments_text(self.declaration.parameters, self.arguments)
         if self.credential is not None:
             shown.append(f"credential={self.credential!r}")
         if self.declaration in _METHODS:
@@ -155,6 +163,8 @@ class Operation:
             self._static = arguments is self.arguments
         token = current_state.set(state)
         try:
+            if declaration.effect is not None and is_planned(self, arguments):
+                return state.result(None)
             if declaration.adaptor is not None:
                 return self._bound(state, arguments)
             return declaration.call(state, arguments, self, keep)
@@ -166,24 +176,17 @@ class Operation:
 
     def _bound(self, state: State, arguments: tuple[Any, ...]) -> Any:
         """Call the function with this operation's credential in force, and no longer than that."""
-        token = bound_credential.set(self.credential)
+        token = acting_operation.set(self)
         try:
             result = self.declaration.call(state, arguments, self, False)
         except AdaptorError as error:
-            error.details.setdefault("system", self._system())
+            error.details.setdefault("system", self.system)
             raise
         finally:
-            bound_credential.reset(token)
+            acting_operation.reset(token)
         if isinstance(result, State) and isinstance(result.get("data"), Iterator):
-            return result | {"data": _BoundIterator(result["data"], self.credential)}
+            return result | {"data": _BoundIterator(result["data"], self)}
         return result
-
-    def _system(self) -> str | None:
-        """Give the name of the credential that it runs with."""
-        unit, adaptor = open_unit.get(), self.declaration.adaptor
-        if unit is None or adaptor is None:
-            return self.credential
-        return unit.run.credentials.choose(adaptor.name, self.credential).name
 
     def accepted(self, result: Any, state: State) -> State:
         """Make a state of what the function gave, or say what is wrong with it."""
@@ -319,23 +322,23 @@ def report_never_run(built: Operation) -> None:
 
 
 class _BoundIterator:
-    """An iterator that an operation returned: it works under that operation's credential."""
+    """An iterator that an operation returned: it works in the name of that operation, under its credential."""
 
-    __slots__ = ("_credential", "_iterator")
+    __slots__ = ("_iterator", "_operation")
 
-    def __init__(self, iterator: Iterator[Any], credential: str | None) -> None:
+    def __init__(self, iterator: Iterator[Any], operation: Operation) -> None:
         self._iterator = iterator
-        self._credential = credential
+        self._operation = operation
 
     def __iter__(self) -> "_BoundIterator":
         return self
 
     def __next__(self) -> Any:
-        token = bound_credential.set(self._credential)
+        token = acting_operation.set(self._operation)
         try:
             return next(self._iterator)
         finally:
-            bound_credential.reset(token)
+            acting_operation.reset(token)
 
     def close(self) -> None:
         """Close what it iterates, where that can be closed."""

@@ -4,7 +4,9 @@ The engine is ``Run._steps`` and ``Run._operations``; everything else hangs on t
 """
 
 import logging
+import threading
 from collections.abc import Callable, Mapping
+from copy import deepcopy
 from datetime import UTC, datetime
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -15,6 +17,7 @@ from crossdock.errors import CredentialError, ExitedError, Outcome, StateEncodin
 from crossdock.files import RunFiles
 from crossdock.job import all_parts
 from crossdock.operation import Operation, mark
+from crossdock.plan import NO_ANSWER, completed
 from crossdock.plugins import Plugins
 from crossdock.redaction import Redactor
 from crossdock.scope import Record, StopStep, Unit
@@ -26,7 +29,7 @@ if TYPE_CHECKING:
 
 _logger = logging.getLogger("crossdock")
 
-_NOT_INPUT = ("configuration", "errors", "failed", "warnings")
+_NOT_INPUT = ("configuration", "errors", "failed", "warnings", "plan")
 """What an input may hold and a run does not take over: secrets, and what an earlier run wrote down."""
 
 
@@ -45,12 +48,13 @@ class Run:
     Args:
         workflow: What to run.
         state: The input of its first step. What an earlier run wrote into it under ``errors``,
-            ``failed`` and ``warnings`` is left out.
+            ``failed``, ``warnings`` and ``plan`` is left out.
         credentials: Name → fields, with the adaptor's name under ``adaptor``.
         plugins: Its plugins; none by default.
         redactor: What masks its secrets; it learns those of the credentials.
         now: The instant that the run counts as its start.
         size_limit: The most bytes that a state may have when a step ends.
+        dry_run: Make no write of an adaptor, and list it under ``plan``; no cursor moves.
         files: The folder of its files; by default a temporary one, which ends with the run.
         record: Where adaptors that can keep what systems answer, for ``replay``.
         replay: Where adaptors that can read what systems answered, instead of asking them.
@@ -74,6 +78,7 @@ class Run:
         redactor: Redactor | None = None,
         now: datetime | None = None,
         size_limit: int = SIZE_LIMIT,
+        dry_run: bool = False,
         files: "Path | None" = None,
         record: "Path | None" = None,
         replay: "Path | None" = None,
@@ -86,6 +91,11 @@ class Run:
         self.connections = Connections(self.credentials)
         self.now = now or datetime.now(UTC)
         self.size_limit = size_limit
+        self.dry_run = dry_run
+        self.plan: list[dict[str, Any]] = []
+        """What a dry run would have written, in the order in which it came up."""
+        self._planning = threading.Lock()
+        self._given_cursors = deepcopy(self.state.get("cursors"))
         self.files = RunFiles(files)
         self.record = record
         self.replay = replay
@@ -125,6 +135,8 @@ class Run:
         with self.files:
             try:
                 self._steps()
+                if self.dry_run:
+                    self.state = self._planned()
             finally:
                 self.connections.close()
                 self.plugins.run_finished(self)
@@ -182,7 +194,7 @@ class Run:
 
     def _sealed(self, state: State, origins: Mapping[str, Operation], record: Record) -> State:
         """Give the state that a step hands on: JSON, without secrets, with what the run wrote down."""
-        cursors = {**(state.get("cursors") or {}), **record.cursors}
+        cursors = {**(self.state.get("cursors") or {}), **(state.get("cursors") or {}), **record.cursors}
         state = _with_record(state.without("response", "index"), record, cursors)
         try:
             if self.redactor.finds(encode(state, limit=self.size_limit).decode()):
@@ -201,8 +213,26 @@ class Run:
         warnings = [{"code": "secret_in_state", "path": place} for place in places]
         return State(masked) | {"warnings": [*masked.get("warnings", []), *warnings]}
 
+    def plan_write(self, entry: Mapping[str, Any]) -> None:
+        """List a write that a dry run does not make, as JSON and without secrets.
+
+        Args:
+            entry: What would be written, and how. The ``operation`` of the adaptor that does it, its
+                ``line`` and its ``system`` are added unless they are there.
+        """
+        listed = self.redactor.in_value(decode(encode(completed(entry))))[0]
+        with self._planning:
+            self.plan.append(listed)
+
+    def _planned(self) -> State:
+        """Give the final state of a dry run: beside it the plan, and the cursors that came in."""
+        cursors = {"cursors": self._given_cursors} if self._given_cursors else {}
+        return self.state.without("cursors") | cursors | {"plan": self.redactor.in_value(self.plan)[0]}
+
     def keep(self, cursors: dict[str, Any]) -> None:
         """Keep cursors even if the run fails later; the work that they stand for is committed."""
+        if self.dry_run:
+            return
         self.checkpoint |= cursors
         if self.on_checkpoint is not None:
             self.on_checkpoint(cursors)
@@ -210,6 +240,8 @@ class Run:
     def _fail(self, step: Step, outcome: Outcome, error: BaseException, received: bytes, record: Record) -> None:
         """End the run: what came in, and the error, are what is left of it."""
         self.outcome, self.error = outcome, error
+        if self.plan:
+            error.add_note(NO_ANSWER)
         left = State(decode(received))
         cursors = {**(left.get("cursors") or {}), **self.checkpoint}
         whole = _with_record(left, record, cursors) | {"errors": {step.name: error_record(error)}}

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal, ParamSpec, Protocol, Self, TypeV
 from crossdock.errors import ArgumentError, NoRunError
 
 if TYPE_CHECKING:
+    from crossdock.operation import Operation
     from crossdock.run import Run
     from crossdock.state import State
 
@@ -24,8 +25,8 @@ T = TypeVar("T")
 current_state: ContextVar["State | None"] = ContextVar("current_state", default=None)
 """The state that the innermost running function received."""
 
-bound_credential: ContextVar[str | None] = ContextVar("bound_credential", default=None)
-"""The credential that the running operation was given by name."""
+acting_operation: ContextVar["Operation | None"] = ContextVar("acting_operation", default=None)
+"""The innermost running operation of an adaptor; its credential is in force."""
 
 open_unit: ContextVar["Unit | None"] = ContextVar("open_unit", default=None)
 """The innermost unit; the one way to the run in progress."""

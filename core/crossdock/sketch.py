@@ -4,14 +4,19 @@ A value that is made at run time may be a patient's, so it stands in no log line
 """
 
 import inspect
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from crossdock.lazy import Lazy, is_plain_function
 
 
-def argument_text(parameter: inspect.Parameter, value: Any) -> Iterator[str]:
-    """Give how one argument is written in the repr of an operation; nothing if it is the default."""
+def arguments_text(parameters: Iterable[inspect.Parameter], arguments: Iterable[Any]) -> list[str]:
+    """Give how arguments are written in the repr of an operation; those that are defaults are left out."""
+    pairs = zip(parameters, arguments, strict=True)
+    return [text for parameter, value in pairs for text in _argument_text(parameter, value)]
+
+
+def _argument_text(parameter: inspect.Parameter, value: Any) -> Iterator[str]:
     if parameter.default is not parameter.empty and value is parameter.default:
         return
     if parameter.kind is parameter.VAR_POSITIONAL:

@@ -13,7 +13,7 @@ from typing import Any, NoReturn
 from crossdock.errors import InputError, StateEncodingError, StateError, StateTooLargeError
 
 FRAMEWORK_KEYS = frozenset(
-    {"data", "response", "inputs", "reply", "request", "cursors", "errors", "failed", "warnings", "index"}
+    {"data", "response", "inputs", "reply", "request", "cursors", "errors", "failed", "warnings", "plan", "index"}
 )
 """The keys whose meaning crossdock defines; every other key is the job's own."""
 

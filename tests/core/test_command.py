@@ -107,7 +107,7 @@ def test_adaptors_show_one_operation(crossdock: Crossdock):
     ("arguments", "code", "said"),
     [
         (["rnu"], 2, "There is no command 'rnu'. Did you mean 'run'?"),
-        (["zzz"], 2, "There is no command 'zzz'. The commands are: adaptors, run."),
+        (["zzz"], 2, "There is no command 'zzz'. The commands are: adaptors, cursors, run."),
         (["adaptors", "lsit"], 2, "Did you mean 'list'?"),
         (["run", "job.py", "--stat", "x"], 2, "Did you mean '--state'?"),
         (["run"], 2, "Missing argument 'JOB'"),

@@ -8,12 +8,14 @@ from crossdock import (
     JobError,
     Plugins,
     Run,
+    State,
     Workflow,
     credentials,
     each,
     hookimpl,
     log,
     now,
+    save_cursor,
     set_data,
     state,
     stop,
@@ -279,3 +281,12 @@ def test_the_line_of_a_failure_is_the_one_that_raised(run_job):
 
     assert record["operation"] == "boom"
     assert record["line"].endswith(f"test_run.py:{boom.__code__.co_firstlineno + 2}")
+
+
+def test_cursors_are_the_runs_and_no_job_drops_them(run_job):
+    given = {"data": 1, "cursors": {"visits": "2024-05-01", "forms": 7}}
+
+    run = run_job(lambda state: state.only("data"), save_cursor("forms", 8), state=given)
+
+    assert run.state.cursors == {"visits": "2024-05-01", "forms": 8}
+    assert run_job(lambda state: State(), state=given).state.cursors == given["cursors"]

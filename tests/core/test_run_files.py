@@ -1,6 +1,7 @@
 """The files of a run: where they lie, which names are refused, and that nothing is left of them."""
 
 import os
+import select
 import signal
 import stat
 import threading
@@ -67,6 +68,24 @@ def test_of_the_files_of_a_run_nothing_is_left_when_somebody_kills_its_process(
     os.kill(int(pid), signal.SIGKILL)
 
     assert command.wait(timeout=20) == 4
+    assert list(temporary.iterdir()) == []
+
+
+@pytest.mark.skipif(
+    not hasattr(os, "pidfd_open"), reason="it waits for a process that is not its child: run it on Linux"
+)
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGHUP])
+def test_of_the_files_of_a_run_nothing_is_left_when_its_command_is_killed(
+    start_crossdock: StartCrossdock, write_job: WriteJob, temporary: Path, number: signal.Signals
+):
+    command = start_crossdock("run", write_job(KEEPS + WAITS), env={"TMPDIR": str(temporary)})
+    child = os.pidfd_open(int(command.stderr.readline().split()[0]))
+
+    command.send_signal(number)
+    command.wait(timeout=20)
+
+    assert select.select([child], [], [], 20)[0] == [child]
+    os.close(child)
     assert list(temporary.iterdir()) == []
 
 

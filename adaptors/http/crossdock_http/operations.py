@@ -58,7 +58,19 @@ def _effect(method: str, **_: Any) -> Effect:
     return "read" if str(method).upper() in READS else "write"
 
 
-adaptor = Adaptor("http", configuration=HttpConfiguration, connect=Client)
+_FORMERLY = {
+    "successCodes": "ok",
+    "parseAs": "parse",
+    "contentType": "content_type",
+    "qs": "query",
+    "data": "json",
+    "formData": "multipart",
+    "auth": "credential",
+    "authentication": "credential",
+}
+"""What options of OpenFn's http adaptor are called here."""
+
+adaptor = Adaptor("http", configuration=HttpConfiguration, connect=Client, renamed=_FORMERLY)
 
 
 @adaptor.operation(effect=_effect)

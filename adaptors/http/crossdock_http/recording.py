@@ -65,9 +65,9 @@ def _recorder(transport: Transport, run: Run, file: Path) -> "Recorder":
 def planned(request: Request, headers: Mapping[str, str]) -> bool:
     """List a write in the plan of a dry run; tell whether this is one."""
     run = open_run()
-    if run is None or not getattr(run, "dry_run", False):
+    if run is None or not run.dry_run:
         return False
-    run.plan_write({**described(request), "headers": dict(headers)})  # type: ignore[attr-defined]
+    run.plan_write({**described(request), "headers": dict(headers)})
     return True
 
 

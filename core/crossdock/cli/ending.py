@@ -74,7 +74,7 @@ def write_result(text: str, path: str | None) -> None:
         elif os.path.exists(path) and not stat.S_ISREG(os.stat(path).st_mode):
             _write_into(path, text)
         else:
-            _replace(path, text)
+            replace_file(path, text)
     except BrokenPipeError:
         _forget(sys.stdout, 1)
     except (OSError, ValueError, AttributeError) as error:
@@ -100,7 +100,7 @@ def _write_into(path: str, text: str) -> None:
         file.write(text)
 
 
-def _replace(path: str, text: str) -> None:
+def replace_file(path: str, text: str) -> None:
     """Write a file that only its owner can read, and put it in place whole."""
     import tempfile  # imported late: --help needs none of it
 

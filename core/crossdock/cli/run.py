@@ -44,9 +44,15 @@ def _made(path: str | None, option: str) -> "Path | None":
 @click.option("--output", metavar="FILE", help="Where the final state goes; standard output by default.")
 @click.option("--credentials", metavar="FILE", help="The credentials: YAML or JSON.")
 @click.option(
+    "--cursors",
+    metavar="FILE",
+    help="Where the job's cursors are kept from run to run; they win over those of the input.",
+)
+@click.option(
     "--timeout", metavar="SECONDS", type=click.FloatRange(min=0, min_open=True), help="End the run after this time."
 )
 @click.option("--now", metavar="INSTANT", callback=_instant, help="The instant that the run counts as its start.")
+@click.option("--dry-run", is_flag=True, help="Read, but list what would be written instead of writing it.")
 @click.option(
     "--files", metavar="DIR", type=_FOLDER, help="Where the files of the run stay; else they end with the run."
 )
@@ -65,12 +71,14 @@ def run(
     state_file: str | None,
     output: str | None,
     credentials: str | None,
+    cursors: str | None,
     timeout: float | None,
     now: datetime,
     files: str | None,
     record: str | None,
     replay: str | None,
     *,
+    dry_run: bool,
     verbose: bool,
 ) -> None:
     """Run the job of a Python file.
@@ -78,6 +86,9 @@ def run(
     Its final state goes to standard output as JSON; all else goes to standard error. The exit
     code says how it ended: 0 success, 1 failed, 2 wrong usage or input, 3 refused before it ran,
     4 crashed, 5 killed, 6 partial, 7 unknown, 130 interrupted, 143 cancelled.
+
+    With --dry-run the operations of adaptors that write are listed under 'plan' in the final
+    state and not called, the job's own functions run, and no cursor moves.
     """
     from crossdock.cli.supervision import Order, supervise  # imported late: --help needs none of it
 
@@ -88,5 +99,5 @@ def run(
         "record": _made(record, "--record"),
         "replay": _made(replay, "--replay"),
     }
-    order = Order(job, state_file, credentials, now, verbose, **folders)
+    order = Order(job, state_file, credentials, now, verbose, dry_run, cursors=cursors, **folders)
     click.get_current_context().exit(supervise(order, output, timeout))

@@ -12,6 +12,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from crossdock.cli.cursors import CursorFile
 from crossdock.cli.ending import EXIT_CODES, check_output, exit_code, say, write_result
 from crossdock.credentials import entries_from, learn
 from crossdock.errors import (
@@ -21,10 +22,12 @@ from crossdock.errors import (
     Outcome,
     TimeLimitError,
     error_record,
+    printable,
 )
 from crossdock.files import remove_folder
 from crossdock.job import Job, all_parts, load_job
 from crossdock.message import Message
+from crossdock.plan import NO_ANSWER
 from crossdock.plugins import Plugins, hookimpl
 from crossdock.redaction import Redactor
 from crossdock.run import Run, Timing
@@ -41,9 +44,11 @@ class Order(NamedTuple):
     credentials: str | None
     now: datetime
     verbose: bool
+    dry_run: bool = False
     files: Path | None = None
     record: Path | None = None
     replay: Path | None = None
+    cursors: str | None = None
 
     @property
     def step(self) -> str:
@@ -61,17 +66,36 @@ def supervise(order: Order, output: str | None, timeout: float | None) -> int:
     """
     message = Message.from_file(order.state) if order.state is not None else Message(State())
     check_output(output)
-    report = _report(order, message, timeout)
+    if order.cursors is None:
+        return _accounted(order, message, output, timeout)
+    kept = CursorFile(order.cursors)
+    with kept.locked():
+        message.state = message.state | {"cursors": {**(message.state.get("cursors") or {}), **kept.read()}}
+        return _accounted(order, message, output, timeout, kept)
+
+
+def _accounted(
+    order: Order, message: Message, output: str | None, timeout: float | None, kept: CursorFile | None = None
+) -> int:
+    """Run the job, and write what is left of it: its final state, and then its cursors."""
+    report = _report(order, message, timeout, kept)
     if report["outcome"] != "refused":
         write_result(json.dumps(report["state"], indent=2, ensure_ascii=False) + "\n", output)
+        if kept is not None and not order.dry_run:
+            kept.write(report["state"].get("cursors") or {})
     code: int = report.get("exit", EXIT_CODES[report["outcome"]])
     return code
 
 
-def _report(order: Order, message: Message, timeout: float | None) -> dict[str, Any]:
+def _report(order: Order, message: Message, timeout: float | None, kept: CursorFile | None) -> dict[str, Any]:
     """Run the job in a child, show what it does, and give its report or one on its end."""
-    screen, started = _Screen(), time.perf_counter()
-    child = Child(lambda send: _work(order, message, send), on_message=screen.take, on_output=screen.show)
+    screen, started = _Screen(message, kept), time.perf_counter()
+    child = Child(
+        lambda send: _work(order, message, send, screen),
+        on_message=screen.take,
+        on_output=screen.show,
+        on_orphaned=screen.clear_away,
+    )
     try:
         with screen:  # after the fork: the display has a thread of its own
             ended = child.follow(timeout=timeout)
@@ -87,10 +111,12 @@ def _report(order: Order, message: Message, timeout: float | None) -> dict[str, 
 class _Screen:
     """What a person sees of a run: what it prints and, on a terminal and only there, what it is doing."""
 
-    def __init__(self) -> None:
+    def __init__(self, message: Message, kept: CursorFile | None) -> None:
         self.redact = Redactor()
         self.report: dict[str, Any] | None = None
-        self.checkpoint: dict[str, Any] = {}
+        self.cursors: dict[str, Any] = dict(message.state.get("cursors") or {})
+        """Those that count if the run ends without a report."""
+        self._kept = kept
         self._files: str | None = None
         self._status: Any = None
 
@@ -99,7 +125,9 @@ class _Screen:
         if "secret" in sent:
             self.redact.add(sent["secret"], what="a credential")
         elif "checkpoint" in sent:
-            self.checkpoint |= sent["checkpoint"]
+            self.cursors |= sent["checkpoint"]
+            if self._kept is not None:
+                self._kept.write(self.cursors)
         elif "files" in sent:
             self._files = sent["files"]
         elif "operation" not in sent:
@@ -132,13 +160,19 @@ class _Screen:
             self._status = None
 
 
-def _work(order: Order, message: Message, send: Send) -> None:
+def _work(order: Order, message: Message, send: Send, screen: _Screen) -> None:
     """Do all of it in the child: load, check, run, report."""
+
+    def tell(folder: str) -> None:
+        screen.take({"files": folder})  # the child's own copy, for when it is orphaned
+        send({"files": folder})
+
     _log_to_stderr(verbose=order.verbose)
     redactor = Redactor()
     redactor.tell = lambda secret: send({"secret": secret})
     try:
         run = _prepared(order, message, redactor, send)
+        run.files.tell = tell
         run.execute()
     except CrossdockError as error:
         send(_refusal(error, verbose=order.verbose))
@@ -186,11 +220,11 @@ def _prepared(order: Order, message: Message, redactor: Redactor, send: Send) ->
         plugins=plugins,
         redactor=redactor,
         now=order.now,
+        dry_run=order.dry_run,
         files=order.files,
         record=order.record,
         replay=order.replay,
     )
-    run.files.tell = lambda folder: send({"files": folder})
     run.on_checkpoint = lambda cursors: send({"checkpoint": cursors})
     return run
 
@@ -268,8 +302,7 @@ def _without_report(
     else:
         outcome, error = "crashed", ExitedError(f"the job's process ended with {ended.how} without a result")
     state = Run(Workflow.of(Job(), order.step), message.state).state
-    cursors = {**(state.get("cursors") or {}), **screen.checkpoint}
-    left, _ = screen.redact.in_value({**state, "cursors": cursors, "errors": {order.step: error_record(error)}})
+    left, _ = screen.redact.in_value({**state, "cursors": screen.cursors, "errors": {order.step: error_record(error)}})
     return {"outcome": outcome, "state": left, "timings": []}
 
 
@@ -297,7 +330,23 @@ def _summary(order: Order, report: dict[str, Any], seconds: float) -> str:
     failed = (report.get("state") or {}).get("failed") or []
     if failed:
         lines.append(f"  {len(failed)} items failed; they are in the state under 'failed'")
+    if order.dry_run and "plan" in (report.get("state") or {}):
+        lines += _plan_lines(report["state"]["plan"], failed=error is not None)
     return "\n".join(lines)
+
+
+def _plan_lines(plan: list[dict[str, Any]], *, failed: bool) -> list[str]:
+    """Show what a dry run would have written: not the data, which stands in the state."""
+    lines = [f"  would write  {_planned(entry)}" for entry in plan]
+    made = {0: "no write was planned", 1: "1 write was not made"}.get(len(plan), f"{len(plan)} writes were not made")
+    return [*lines, f"  dry run: {made}", *([f"  {NO_ANSWER}"] if plan and failed else [])]
+
+
+def _planned(entry: dict[str, Any]) -> str:
+    arguments = f"({entry['arguments']})" if "arguments" in entry else ""
+    system = entry.get("system") and f"to {entry['system']}"
+    parts = [entry.get("operation", "") + arguments, entry.get("method"), entry.get("url"), system, entry.get("line")]
+    return printable("  ".join(str(part) for part in parts if part), 500)
 
 
 def _error_lines(error: dict[str, Any]) -> list[str]:

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
+from crossdock.cursors import Type, furthest, kept
 from crossdock.errors import ArgumentError, NoRunError
 from crossdock.operation import operation
 from crossdock.scope import Record, open_unit, run_in_progress
@@ -36,6 +37,7 @@ def save_cursor(
     *,
     of: Iterable[Any] | None = None,
     at: str | None = None,
+    type: Type | None = None,  # noqa: A002 - the word that cursors are described with
     checkpoint: bool = False,
 ) -> State:
     """Keep where the next run starts, under a name that ``cursor`` reads.
@@ -49,6 +51,8 @@ def save_cursor(
         value: Where the next run starts.
         of: The items that were to be delivered.
         at: The field of an item to take the maximum of.
+        type: How positions are compared and kept: ``text``, ``number``, or ``instant``, a moment
+            that is kept in UTC; by default as they are.
         checkpoint: Commit the step's open work first, and keep the cursor even if the run fails
             later; not inside ``.catch`` or an item of ``each``.
 
@@ -63,7 +67,10 @@ def save_cursor(
     failed, stopped = (unit.failed(), unit.stopped_at()) if unit is not None else (list(state.get("failed") or ()), [])
     if (of is None) != (at is None):
         raise ArgumentError(f"save_cursor({name!r}) got only one of of= and at=", fix="Give both, or a value.")
-    reached = value if of is None or at is None else _reached(list(of), at, failed, stopped, name)
+    if of is None or at is None:
+        reached = None if value is None else kept(name, value, type)
+    else:
+        reached = _reached(list(of), at, failed, stopped, name, type)
     if checkpoint and unit is not None:
         unit.commit()
         unit.run.keep({} if reached is None else {name: reached})
@@ -72,7 +79,9 @@ def save_cursor(
     return state if unit is not None else state | {"cursors": {**(state.get("cursors") or {}), **record.cursors}}
 
 
-def _reached(items: list[Any], at: str, failed: list[dict[str, Any]], stopped: list[Any], name: str) -> Any:
+def _reached(
+    items: list[Any], at: str, failed: list[dict[str, Any]], stopped: list[Any], name: str, type_: Type | None
+) -> Any:
     """Give the maximum over what was delivered, short of the oldest item that was not."""
     for item in stopped:
         if item in items:
@@ -81,14 +90,7 @@ def _reached(items: list[Any], at: str, failed: list[dict[str, Any]], stopped: l
     missed: list[Any] = [entry["item"].get(at) if isinstance(entry["item"], dict) else None for entry in failed]
     if None in missed:  # nobody can say where it stands, so the cursor must not pass it
         return None
-    try:
-        return max([position for position in delivered if not missed or position < min(missed)], default=None)
-    except TypeError:
-        kinds = ", ".join(sorted({type(position).__name__ for position in delivered + missed}))
-        raise ArgumentError(
-            f"save_cursor({name!r}): {at!r} is of several types ({kinds}), which have no order",
-            fix="Make it one type first.",
-        ) from None
+    return furthest(name, delivered, missed, type_)
 
 
 def log(*values: Any) -> None:

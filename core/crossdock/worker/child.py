@@ -49,6 +49,7 @@ class Child:
         on_message: Called in the parent with each object that the child sends.
         on_output: Called in the parent with each piece of text that the child or what it
             started printed, on whichever descriptor. All that was sent before has been handled.
+        on_orphaned: Called in the child if the parent is gone, before all of it ends.
     """
 
     def __init__(
@@ -57,6 +58,7 @@ class Child:
         *,
         on_message: Callable[[dict[str, Any]], None],
         on_output: Callable[[str], None],
+        on_orphaned: Callable[[], None],
     ) -> None:
         self._on_message = on_message
         self._on_output = on_output
@@ -69,7 +71,7 @@ class Child:
         if self.pid == 0:
             for fd in (self._report, self._output, self._lifeline):
                 os.close(fd)
-            _be_child(work, report, output, lifeline)
+            _be_child(work, on_orphaned, report, output, lifeline)
         with suppress(OSError):  # the child does the same; a signal may come before it got there
             os.setpgid(self.pid, self.pid)
         for fd in (report, output, lifeline):
@@ -194,13 +196,15 @@ def _flush() -> None:
                 stream.flush()
 
 
-def _be_child(work: Callable[[Send], None], report: int, output: int, lifeline: int) -> None:
+def _be_child(
+    work: Callable[[Send], None], on_orphaned: Callable[[], None], report: int, output: int, lifeline: int
+) -> None:
     """Do the work, and leave the process without going back to the parent's code."""
     code = 70
     try:
         os.setpgid(0, 0)
         _capture(output)
-        _die_with_parent(lifeline)
+        _die_with_parent(lifeline, on_orphaned)
         signal.signal(signal.SIGINT, signal.default_int_handler)
         signal.signal(signal.SIGTERM, _cancel)
         work(lambda message: _write_line(report, message))
@@ -227,12 +231,15 @@ def _text_stream(descriptor: int) -> io.TextIOWrapper:
     return io.TextIOWrapper(io.BufferedWriter(raw), encoding="utf-8", errors="backslashreplace", line_buffering=True)
 
 
-def _die_with_parent(lifeline: int) -> None:
+def _die_with_parent(lifeline: int, on_orphaned: Callable[[], None]) -> None:
     """End as soon as the parent is gone, however it went."""
 
     def watch() -> None:
         os.read(lifeline, 1)
-        os.killpg(0, signal.SIGKILL)
+        try:
+            on_orphaned()
+        finally:
+            os.killpg(0, signal.SIGKILL)
 
     threading.Thread(target=watch, daemon=True, name="lifeline").start()
 

@@ -2,13 +2,12 @@
 
 import json
 import re
-import socket
-import threading
 from urllib.parse import quote
 
 import pytest
 from crossdock import Job, Run, State, UnknownOutcomeError, Workflow, each, state
 from crossdock.adaptors import http
+from crossdock.testing import Close
 from crossdock_http import (
     Client,
     HttpConfiguration,
@@ -250,43 +249,16 @@ def test_ht_19_a_path_that_leaves_the_base_url_is_refused(run_http, httpserver, 
     assert httpserver.log == []
 
 
-def test_no_connection_is_transient_and_names_the_place(run_job):
-    with socket.socket() as unused:
-        unused.bind(("127.0.0.1", 0))
-        port = unused.getsockname()[1]
-
-    error = failure(
-        run_job(http.post("/x", {}), credentials={"api": {"adaptor": "http", "base_url": f"http://127.0.0.1:{port}"}})
-    )
+def test_no_connection_is_transient_and_names_the_place(closed_port, run_job):
+    error = failure(run_job(http.post("/x", {}), credentials={"api": {"adaptor": "http", "base_url": closed_port.url}}))
 
     assert isinstance(error, HttpConnectionError)
     assert error.transient
-    assert f"127.0.0.1:{port}" in error.message
+    assert f"127.0.0.1:{closed_port.port}" in error.message
 
 
-@pytest.fixture
-def mute_server():
-    """A server that reads a request and closes without an answer."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-
-        def serve():
-            while True:
-                try:
-                    connection, _ = listener.accept()
-                except OSError:
-                    return
-                with connection:
-                    connection.recv(65536)
-
-        thread = threading.Thread(target=serve, daemon=True)
-        thread.start()
-        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
-        listener.shutdown(socket.SHUT_RDWR)
-        thread.join()
-
-
-def test_ht_01_a_write_without_an_answer_is_unknown_and_a_read_is_not(run_job, mute_server):
-    credentials = {"api": {"adaptor": "http", "base_url": mute_server}}
+def test_ht_01_a_write_without_an_answer_is_unknown_and_a_read_is_not(faulty_server, run_job):
+    credentials = {"api": {"adaptor": "http", "base_url": faulty_server(Close()).url}}
 
     wrote = run_job(http.post("/x", {}), credentials=credentials)
     read = run_job(http.get("/x"), credentials=credentials)
