@@ -4,6 +4,7 @@
 pytest_plugins = [
     "fix_command",
     "fix_distribution",
+    "fix_memory",
     "fix_postgres",
     "fix_proxy",
     "fix_run",

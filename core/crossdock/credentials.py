@@ -13,8 +13,13 @@ if TYPE_CHECKING:
     from crossdock.adaptor import Adaptor
     from crossdock.plugins import Plugins
 
-_NO_SECRETS = frozenset({"base_url", "host_url", "host", "port", "database", "dbname", "user", "username", "scheme"})
-"""Fields that may be kept elsewhere without being secret; masking them would ruin every log."""
+_NO_SECRETS = frozenset(
+    "base_url host_url host port database dbname user username scheme header query client_id token_url scope".split()
+)
+"""Fields that hold no secret wherever they stand and come from; masking them would ruin every log."""
+
+_WAYS_IN = frozenset({"basic", "digest", "bearer", "post"})
+"""What a field such as ``auth`` may say instead of a secret."""
 
 CREDENTIAL_NAME = re.compile(r"[a-z][a-z0-9_-]{0,49}")
 
@@ -235,9 +240,9 @@ def _secret_fields(fields: Any, name: str = "", *, secret: bool = False) -> Iter
     """Give what looks secret by its name, or the name of what holds it."""
     if isinstance(fields, Mapping):
         for key, value in fields.items():
-            yield from _secret_fields(
-                value, f"{name}.{key}" if name else str(key), secret=secret or looks_secret(str(key))
-            )
+            if key not in _NO_SECRETS and not (isinstance(value, str) and value in _WAYS_IN):
+                inside = secret or looks_secret(str(key))
+                yield from _secret_fields(value, f"{name}.{key}" if name else str(key), secret=inside)
     elif isinstance(fields, list | tuple):
         for item in fields:
             yield from _secret_fields(item, name, secret=secret)

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from typing import Any, Self, Unpack
 from uuid import uuid4
+from weakref import WeakSet
 
 from crossdock import Answer, warn
 from crossdock.scope import open_run
@@ -30,7 +31,7 @@ from crossdock_http.pace import Pace
 from crossdock_http.paging import Limits, Page, Pages, Place, read_pages
 from crossdock_http.patience import patiently
 from crossdock_http.recording import exchange_of, planned
-from crossdock_http.reply import READS, Reply
+from crossdock_http.reply import READS, Live, Reply
 from crossdock_http.streaming import StreamParse, records_of
 from crossdock_http.transport import Exchange
 
@@ -69,8 +70,11 @@ class Client:
         self._headers = headers_of({"authorization": authorization, **own, **(headers or {})})
         self._query: Query = query_of({key.query: key.value.get_secret_value()}) if key and key.query else []
         self._pace = Pace(configuration.rate) if configuration.rate is not None else None
-        self._tokens = Tokens(configuration.oauth2, self._sent) if configuration.oauth2 is not None and known else None
+        self._tokens = (
+            Tokens(configuration.oauth2, self._log_in) if configuration.oauth2 is not None and known else None
+        )
         self._exchange: Exchange | None = None
+        self._live: WeakSet[Live] = WeakSet()
         self._open = ExitStack()
 
     @property
@@ -85,6 +89,8 @@ class Client:
 
     def __exit__(self, *_: object) -> None:
         self._exchange = None
+        for live in self._live:
+            live.close()
         self._open.close()
 
     def url(self, path: str, params: Mapping[str, Any] | None = None) -> str:
@@ -190,7 +196,7 @@ class Client:
         reply = self._reply(request, options, live=True)
         reply.check(options.get("ok"), options.get("errors"), reply.data)
         if reply.live is not None:
-            self._open.callback(reply.live.close)
+            self._live.add(reply.live)
         return reply
 
     def _request(self, method: str, url: str, options: RequestOptions) -> Answer:
@@ -270,6 +276,13 @@ class Client:
 
     def _sent(self, request: Request, deadline: Deadline, *, live: bool = False) -> Reply:
         """Send a request once, when it is its turn."""
+        return self._turn(request, deadline).send(request, deadline, live=live)
+
+    def _log_in(self, request: Request, deadline: Deadline) -> Reply:
+        return self._turn(request, deadline).log_in(request, deadline)
+
+    def _turn(self, request: Request, deadline: Deadline) -> Exchange:
+        """Wait until the pace allows a request; give what sends it."""
         if self._exchange is None:
             raise RuntimeError("the Client is not open: use it in a with statement")
         left = deadline.left()
@@ -280,7 +293,7 @@ class Client:
                 f"{request}: the time of {deadline.seconds:g} s was over before it was sent",
                 fix="Give it more time (timeout=seconds), or allow a higher rate in the credential.",
             )
-        return self._exchange.send(request, deadline, live=live)
+        return self._exchange
 
     def _is_own(self, request: Request) -> bool:
         base_url = self._configuration.base_url

@@ -70,7 +70,6 @@ def test_h16_without_a_base_url_nobody_gets_a_login(httpserver, run_job, caplog,
     assert "no base_url, so its user, token or key is sent nowhere" in caplog.text
 
 
-@pytest.mark.xfail(strict=True, reason="transport.py answers digest challenges of everybody where there is no base_url")
 def test_h16_without_a_base_url_nobody_gets_the_user_of_digest(httpserver, run_job):
     Digest(httpserver)
     entry = {"adaptor": "http", "allow_private_addresses": True, "auth": "digest", **BASIC}
@@ -225,7 +224,6 @@ def test_h46_threads_do_not_use_each_others_counts(httpserver, run_http):
     assert len(digest.nonces) <= 4
 
 
-@pytest.mark.xfail(strict=True, reason="transport.py does not ask whether the request may carry a login")
 @pytest.mark.parametrize("value", ["Bearer own", None])
 def test_h46_and_h15_the_job_has_the_last_word_on_the_header(httpserver, run_http, value):
     Digest(httpserver)
@@ -236,7 +234,6 @@ def test_h46_and_h15_the_job_has_the_last_word_on_the_header(httpserver, run_htt
     assert [request.headers.get("Authorization") for request, _ in httpserver.log] == [value]
 
 
-@pytest.mark.xfail(strict=True, reason="transport.py does not map what httpx's DigestAuth raises")
 @pytest.mark.parametrize(("algorithm", "qop"), [("SHA-512-256", "auth"), ("MD5", "auth-int"), ("MD5", "strange")])
 def test_h46_a_challenge_that_can_not_be_met_is_an_error_that_says_so(httpserver, run_http, algorithm, qop):
     Digest(httpserver, algorithm, qop)

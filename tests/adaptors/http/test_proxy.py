@@ -43,7 +43,6 @@ def test_https_goes_through_a_tunnel(tls_server, run_job, ca_pem, proxy):
         pytest.param(
             "clinic:p@ss:c4nary/",
             "clinic:p%40ss%3Ac4nary%2F",
-            marks=pytest.mark.xfail(strict=True, reason="transport.py sends the password as the URL writes it"),
         ),
     ],
 )
@@ -78,7 +77,6 @@ def test_a_proxy_that_refuses_the_user_says_whose_password_to_check(httpserver, 
     assert httpserver.log == []
 
 
-@pytest.mark.xfail(strict=True, reason="transport.py tells nothing of what the proxy answered, and tries again")
 def test_a_tunnel_that_is_refused_says_so_and_is_not_tried_again(tls_server, run_job, ca_pem, proxy):
     proxy.login = "clinic:right"
 
@@ -122,7 +120,6 @@ def test_ht_17_https_proxy_and_no_proxy_count_with_trust_env(tls_server, run_job
     assert len(proxy.asked) == 1
 
 
-@pytest.mark.xfail(strict=True, reason="transport.py does not see the reason behind httpcore's error")
 def test_ht_17_the_authorities_of_the_environment_count_only_with_trust_env(
     tls_server, run_job, ca_pem, monkeypatch, tmp_path
 ):

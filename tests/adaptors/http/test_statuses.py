@@ -95,7 +95,6 @@ def test_h28_a_function_gives_what_stands_there_otherwise(httpserver, client, gi
         client.get("/x", errors={409: lambda answer: gives})
 
 
-@pytest.mark.xfail(strict=True, reason="core resolves every function in the arguments of an operation with the state")
 def test_h28_a_function_in_an_operation_gets_the_answer_too(httpserver, run_http):
     httpserver.expect_request("/x").respond_with_json({"detail": "already there"}, status=409)
 

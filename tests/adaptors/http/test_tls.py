@@ -10,8 +10,6 @@ from crossdock.adaptors import http
 from crossdock.errors import CredentialError
 from crossdock_http import HttpConfiguration, TlsError
 
-CAUSE_IS_LOST = pytest.mark.xfail(strict=True, reason="transport.py does not see the reason behind httpcore's error")
-
 
 @pytest.fixture
 def ask(run_job):
@@ -38,7 +36,6 @@ def test_h35_a_request_has_no_tls_option():
         http.get("/x", tls={"ca": "x"})
 
 
-@CAUSE_IS_LOST
 def test_ht_16_and_h35_a_server_of_an_unknown_authority_is_refused_once(tls_server, ask, caplog):
     with caplog.at_level("INFO", "crossdock"):
         run = ask(tls_server(), http.post("/x", {}))
@@ -58,7 +55,6 @@ BAD = {
 }
 
 
-@CAUSE_IS_LOST
 @pytest.mark.parametrize("name", BAD)
 def test_ht_16_a_certificate_that_is_not_good_is_refused_with_the_reason(tls_server, ask, authority, ca_pem, name):
     make, reason = BAD[name]
@@ -68,7 +64,6 @@ def test_ht_16_a_certificate_that_is_not_good_is_refused_with_the_reason(tls_ser
     assert reason in run.error.message
 
 
-@CAUSE_IS_LOST
 def test_ht_16_a_server_of_the_last_century_is_refused(tls_server, ask, ca_pem):
     run = ask(tls_server(newest=ssl.TLSVersion.TLSv1), ca=ca_pem)
 
@@ -102,7 +97,6 @@ def test_h36_a_server_that_asks_for_a_certificate_gets_that_of_the_credential(
     assert ask(tls_server(clients=authority), ca=ca_pem, cert=cert, key=key).state.data == "secret"
 
 
-@CAUSE_IS_LOST
 def test_h36_without_a_certificate_the_handshake_fails(tls_server, ask, authority, ca_pem):
     run = ask(tls_server(clients=authority, newest=ssl.TLSVersion.TLSv1_2), ca=ca_pem)
 
@@ -137,7 +131,6 @@ def test_a_certificate_without_its_key_is_refused(ca_pem):
         HttpConfiguration(cert=ca_pem)
 
 
-@CAUSE_IS_LOST
 def test_h36_with_tls_1_3_the_refusal_comes_late_and_is_still_one_of_tls(tls_server, ask, authority, ca_pem):
     """The server refuses only after the request is on its way; it did not read it."""
     server = tls_server(clients=authority)
