@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     from crossdock.plugins import Plugins
 
 _NO_SECRETS = frozenset(
-    "base_url host_url host port database dbname user username scheme header query client_id token_url scope".split()
+    {"base_url", "host_url", "host", "port", "database", "dbname", "user", "username", "scheme"}
+    | {"header", "query", "client_id", "token_url", "scope"}
 )
 """Fields that hold no secret wherever they stand and come from; masking them would ruin every log."""
 
@@ -240,7 +241,7 @@ def _secret_fields(fields: Any, name: str = "", *, secret: bool = False) -> Iter
     """Give what looks secret by its name, or the name of what holds it."""
     if isinstance(fields, Mapping):
         for key, value in fields.items():
-            if key not in _NO_SECRETS and not (isinstance(value, str) and value in _WAYS_IN):
+            if not isinstance(value, str) or (key not in _NO_SECRETS and value not in _WAYS_IN):
                 inside = secret or looks_secret(str(key))
                 yield from _secret_fields(value, f"{name}.{key}" if name else str(key), secret=inside)
     elif isinstance(fields, list | tuple):

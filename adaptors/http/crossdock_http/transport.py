@@ -38,8 +38,6 @@ _CONNECT = 10.0
 """Seconds that a connection may take; it is tried again while the deadline lasts."""
 
 _logger = logging.getLogger("crossdock.http")
-for _name in ("httpx", "httpcore"):  # they log whole URLs, with the secrets in them
-    logging.getLogger(_name).setLevel(logging.WARNING)
 
 
 class Exchange(Protocol):
