@@ -126,6 +126,10 @@ def cases(folder: Path) -> list[Case]:
     ]
 
 
+def _counted(state: State) -> State:
+    return state.result(len(state.data))
+
+
 def http_cases(url: str, bare: httpx.Client, ours: Client) -> list[Case]:
     """Give the cases that ask a server: one request after another, and eight at a time."""
     body, items = {"text": "x" * 1000}, range(80)
@@ -139,7 +143,20 @@ def http_cases(url: str, bare: httpx.Client, ours: Client) -> list[Case]:
         job = Job(each(items, http.get("/slow"), concurrency=8))
         assert Run(Workflow.of(job), credentials=entry).execute() == "success"
 
+    def bare_pages() -> None:
+        found, path = [], "/pages/1"
+        while path:
+            page = bare.get(f"{url}{path}").json()
+            found += page["results"]
+            path = page["next"]
+        assert len(found) == 100_000
+
+    def our_pages() -> None:
+        run = Run(Workflow.of(Job(http.get_all("/pages/1"), _counted)), credentials=entry)
+        assert (run.execute(), run.state.data) == ("success", 100_000)
+
     return [
+        Case("get_all, 100 pages of 1,000 records", each_call(bare_pages, 1), each_call(our_pages, 1), 1.3),
         Case(
             "GET 1 KB",
             each_call(lambda: bare.get(f"{url}/x").json(), 300),
