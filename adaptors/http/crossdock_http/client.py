@@ -230,7 +230,7 @@ class Client:
         deadline = Deadline(options.get("timeout") or self._configuration.timeout)
         retry = options.get("retry")
         return patiently(
-            lambda: self._followed(request, deadline, _kept(options), live=live),
+            lambda: self._followed(request, deadline, _kept(request.method, options), live=live),
             method=request.method,
             retry=self._configuration.retry if retry is None else retry,
             idempotent=bool(options.get("idempotent")),
@@ -318,11 +318,11 @@ def _given(options: RequestOptions) -> RequestOptions:
     return {name: value for name, value in options.items() if value is not None}  # type: ignore[return-value]
 
 
-def _kept(options: SendOptions) -> frozenset[int]:
-    """Give the statuses that the job wants to see, redirects included."""
+def _kept(method: str, options: SendOptions) -> frozenset[int]:
+    """Give the statuses that the job wants to see instead of being led on."""
     errors = options.get("errors")
-    if errors is False:
-        return _REDIRECTS
+    if errors is False:  # a read is led on all the same; a write would end there with an error
+        return _REDIRECTS if method not in READS else frozenset()
     return frozenset(options.get("ok") or ()) | frozenset(errors if isinstance(errors, Mapping) else ())
 
 
