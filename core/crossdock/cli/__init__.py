@@ -50,11 +50,13 @@ def cli() -> None:
 def main() -> None:
     """Be the command ``crossdock``."""
     from crossdock.cli.adaptors import adaptors
+    from crossdock.cli.check import check
     from crossdock.cli.run import run
     from crossdock.errors import PluginError
     from crossdock.plugins import Plugins
 
     cli.add_command(run)
+    cli.add_command(check)
     cli.add_command(adaptors)
     plugins = Plugins()
     plugins.load()
