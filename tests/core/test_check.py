@@ -184,6 +184,7 @@ RED = {
         "job = Job(http.get('https://amina:s3cret@example.org/x'))  # !",
         "job = Job(http.get('/x?token=abcdef123456'))  # !",
         "API_KEY = 'k3y-0123456789'  # !",
+        "job = Job(http.get('/x', headers={'X-API-Key': 'k3y0123456789'}))  # !",
         "PAT = 'd2pat_5xVA12xyUbWNedQxy4ohH77WlxRGVvZZ1151814092'  # !",
         "x = dict(apiToken='abcd12345678')  # !",
         "x = {\n    'a': 1,\n    'client_secret': 'abc' + 'd12345678',  # !\n}",
@@ -244,6 +245,7 @@ GREEN = {
         "job = Job(http.get('/x').retry(2, wait=3))",
         "options = {}\njob = Job(http.get('/x', **options))",
         "def rows(**more):\n    return more\nx = rows(b=1)",
+        "job = Job(tap(lambda: warn('CODE', code=1)))",
         "log('a', 'b')\nx = null_if(1, 2, 3)\nwarn_later = tap(warn, 'CODE')\njob = Job(warn_later)",
     ],
     Code.MISSING_ARGUMENT: [
@@ -281,6 +283,10 @@ GREEN = {
         "def f(state):\n    match state.data:\n        case 1:\n            return state\n        case _:\n            return state\njob = Job(f)",
         "def helper(state):\n    log(state)\ndef f(state):\n    helper(state)\n    return state\njob = Job(f)",
         "job = Job(tap(lambda value: None, 1), set_data(lambda state: None))",
+        "def f(state):\n    match state.data:\n        case 1 | _:\n            return state\njob = Job(f)",
+        "def f(state):\n    if state.data == 0:\n        return state\n"
+        + "".join(f"    elif state.data == {n}:\n        return state\n" for n in range(1, 90))
+        + "    else:\n        return state\njob = Job(f)",
         "import sys\ndef f(state):\n    if state.data:\n        return state\n    sys.exit(1)\njob = Job(f)",
         "def f(state):\n    def inner():\n        return None\n    return state\njob = Job(f)",
     ],

@@ -197,6 +197,37 @@ def test_an_adaptor_of_others_is_known_by_its_declarations(crossdock: Crossdock,
     assert [(finding["code"], finding["fix"]) for finding in done.json] == [("unknown_option", "Did you mean text=?")]
 
 
+DEFERRED = """
+from __future__ import annotations
+from crossdock import Adaptor, Operation, State
+from crossdock.operation import OperationLike
+
+adaptor = Adaptor("later")
+
+
+@adaptor.operation()
+def twice(state: State, operation: OperationLike | None, check: Callable[[], bool], *others: Operation) -> State:
+    return state
+"""
+
+
+def test_annotations_that_are_not_evaluated_are_understood(write_job: WriteJob, install: Install):
+    install("later-x", DEFERRED, entry="later")
+    head = "from crossdock import Job, set_data\nfrom crossdock.adaptors import later\n"
+    right = head + "job = Job(later.twice(set_data(1), lambda: True, set_data(2)))"
+    wrong = head + "job = Job(later.twice(lambda state: None, lambda: True))"
+    assert check([str(write_job(right))]).findings == []
+    assert [finding.code for finding in check([str(write_job(wrong))]).findings] == [Code.RETURNS_NOTHING]
+
+
+def test_what_nests_deeply_is_checked_too(write_job: WriteJob):
+    branches = "".join(f"    elif state.data == {n}:\n        return state\n" for n in range(300))
+    long_sum = "PASSWORD = " + " + ".join(["'ab1'"] * 300)
+    source = f"{long_sum}\n{HEAD}def f(state):\n    if state.data:\n        return state\n{branches}job = Job(f)\n"
+    found = check([str(write_job(source))]).findings
+    assert [(finding.line, finding.code) for finding in found] == [(1, Code.SECRET_INLINE), (5, Code.RETURNS_NOTHING)]
+
+
 def documented() -> list[tuple[str, str]]:
     """Give each block of Python in the documents that is a job."""
     files = [path for path in ROOT.rglob("*.md") if not {".venv", ".demo"} & set(path.relative_to(ROOT).parts)]

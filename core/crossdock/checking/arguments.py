@@ -121,7 +121,7 @@ def _fewer(parameters: Mapping[str, Parameter], places: int) -> str:
 
 def _twice(callee: Callee, filled: list[Parameter], call: ast.Call) -> Misfit | None:
     given = {keyword.arg for keyword in call.keywords}
-    twice = [parameter.name for parameter in filled if parameter.name in given]
+    twice = [parameter.name for parameter in filled if parameter.kind in _NAMED and parameter.name in given]
     if not twice:
         return None
     wrong = f"{callee.name} gets {' and '.join(twice)} twice: by its place and by its name"
@@ -170,12 +170,14 @@ def bound(signature: Signature, call: ast.Call) -> dict[str, list[ast.expr]]:
 
 def takes_operation(annotation: Any) -> bool:
     """Tell whether a parameter takes an operation, or a function that is used as one."""
+    if isinstance(annotation, str):  # its author defers the evaluation of annotations
+        return bool({"Operation", "OperationLike"} & {member.strip() for member in annotation.split("|")})
     return annotation in (Operation, OperationLike, OperationLike | None, Operation | None)
 
 
 def takes_value(annotation: Any) -> bool:
     """Tell whether a function that is given there is called with the state, for the value that it gives."""
-    return not takes_operation(annotation) and "Callable" not in str(annotation)
+    return not any(word in str(annotation) for word in ("Callable", "Operation"))
 
 
 class Argument(NamedTuple):

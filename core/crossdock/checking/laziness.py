@@ -42,7 +42,7 @@ def _fix(file: JobFile, node: ast.expr, path: LazyPath) -> str:
     own = [file.meanings.receivers.get(p) for f in around if isinstance(f, _FUNCTIONS) for p in _places(f)]
     name = next(filter(None, own), None)
     if name is None:
-        return f"Pass a function instead: lambda state: … {_shown(path)} …."
+        return "Pass a function of the state instead: lambda state: …"
     return f"Use the state that the function received: {name}." if path.root == "state" else "Use resolve(…) on it."
 
 

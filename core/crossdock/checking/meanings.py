@@ -58,7 +58,7 @@ class Meanings:
             ast.Attribute: self._attribute,
             ast.Subscript: self._subscript,
             ast.Call: self._call,
-            ast.BinOp: self._sum,
+            ast.BinOp: self._joined,
             ast.NamedExpr: lambda node: self.of(node.value),
             ast.Lambda: Local,
             ast.Constant: lambda node: Plain(f"a value of type {type(node.value).__name__}"),
@@ -174,8 +174,10 @@ class Meanings:
             return LazyPath("cursor(…)")
         return self.of(node.args[0]) if called.value is computed and len(node.args) == 1 else None
 
-    def _sum(self, node: ast.BinOp) -> Thing | None:
-        return self.of(node.left) if isinstance(self.of(node.left), RealState) else None
+    def _joined(self, node: ast.BinOp) -> Thing | None:
+        """Follow ``state | changes``; other sums may be too long to follow, and are no state."""
+        left = self.of(node.left) if isinstance(node.op, ast.BitOr) else None
+        return left if isinstance(left, RealState) else None
 
 
 def _imported(alias: ast.alias, statement: ast.AST | None) -> Thing | None:

@@ -81,7 +81,7 @@ def _unknown_import(file: JobFile, alias: ast.alias, module: Module) -> Finding:
     name = module.module.__name__
     elsewhere = _home_of(alias.name)
     close = closest(alias.name, _public(module))
-    fix = elsewhere or (f"Did you mean {close}?" if close else f"Import one of: {', '.join(_public(module))}.")
+    fix = elsewhere or (f"Did you mean {close}?" if close else "Correct the name, or import it from where it is.")
     return file.finding(alias, Code.UNKNOWN_IMPORT, f"{name} has no {alias.name!r}", fix)
 
 

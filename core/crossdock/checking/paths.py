@@ -62,9 +62,13 @@ class Paths:
         return not _is_total(statement) or any(self._goes_on(case.body) for case in statement.cases)
 
     def _if_passes(self, statement: ast.If) -> bool:
-        if _is_true(statement.test):
-            return self._goes_on(statement.body)
-        return self._goes_on(statement.body) or self._goes_on(statement.orelse)
+        while not self._goes_on(statement.body) and not _is_true(statement.test):
+            match statement.orelse:
+                case [ast.If() as branch]:  # no recursion: a chain of elif may be longer than Python's stack
+                    statement = branch
+                case orelse:
+                    return self._goes_on(orelse)
+        return self._goes_on(statement.body)
 
     def _try_passes(self, statement: ast.Try | ast.TryStar) -> bool:
         if not self._goes_on(statement.finalbody):
@@ -120,4 +124,5 @@ def _breaks(loop: ast.While | ast.For | ast.AsyncFor) -> bool:
 
 def _is_total(statement: ast.Match) -> bool:
     last = statement.cases[-1]
-    return last.guard is None and isinstance(last.pattern, ast.MatchAs) and last.pattern.pattern is None
+    patterns = last.pattern.patterns if isinstance(last.pattern, ast.MatchOr) else [last.pattern]
+    return last.guard is None and any(isinstance(p, ast.MatchAs) and p.pattern is None for p in patterns)

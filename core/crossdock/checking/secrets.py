@@ -24,7 +24,7 @@ _IN_URL = re.compile(
 )
 _KNOWN_FORMS = re.compile(
     r"\b(?:gh[pousr]_\w{30,}|glpat-[\w-]{20,}|xox[abprs]-[\w-]{20,}|AKIA[0-9A-Z]{16}|[rs]k_live_\w{20,}|d2pat_\w{30,}"
-    r"|SG\.[\w-]{16,}\.[\w-]{30,}|eyJ[\w-]{10,}\.eyJ[\w-]{10,}\.[\w-]{10,})\b|-----BEGIN [A-Z ]*PRIVATE KEY-----"
+    r"|SG\.[\w-]{16,}\.[\w-]{30,}|AIza[\w-]{30,}|eyJ[\w-]{10,}\.eyJ[\w-]{10,}\.[\w-]{10,})\b|-----BEGIN [A-Z ]*PRIVATE KEY-----"
 )
 _REFERENCE = re.compile(r"^(?:[a-z][a-z0-9+-]*:|[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+$)")
 """What stands for a secret that is kept elsewhere: ``env:NAME``, or the name of a variable."""
@@ -80,11 +80,12 @@ def _is_secret(name: str, value: ast.expr) -> bool:
 
 def _text_of(node: ast.expr) -> str | None:
     """Give a literal text, also one that is put together of literal texts."""
-    if isinstance(node, ast.Constant):
-        return node.value if isinstance(node.value, str) else None
-    if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add):
-        left, right = _text_of(node.left), _text_of(node.right)
-        return None if left is None or right is None else left + right
+    parts: list[str] = []
+    while isinstance(node, ast.BinOp) and isinstance(node.right, ast.Constant) and isinstance(node.right.value, str):
+        parts.append(node.right.value)
+        node = node.left
+    if isinstance(node, ast.Constant) and isinstance(node.value, str):
+        return "".join([node.value, *reversed(parts)])
     return None
 
 
