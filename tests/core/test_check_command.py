@@ -6,7 +6,7 @@ import re
 import subprocess
 import sys
 from pathlib import Path
-from time import perf_counter
+from time import process_time
 
 import pytest
 from crossdock.checking.check import check
@@ -275,16 +275,16 @@ def step_{n}(state):
 """
 
 
-def test_a_job_of_two_thousand_lines_takes_less_than_a_second(write_job: WriteJob):
+def test_a_job_of_two_thousand_lines_takes_less_than_a_second_of_processor_time(write_job: WriteJob):
     steps = "".join(LONG.format(n=n) for n in range(200))
     listed = ", ".join(f"step_{n}" for n in range(200))
     source = HEAD.replace("Job,", "Job, cursor,") + steps + f"job = Job({listed})\n"
     job = str(write_job(source))
     check([job])  # imports the adaptors
 
-    before = perf_counter()
+    before = process_time()
     checked = check([job])
-    seconds = perf_counter() - before
+    seconds = process_time() - before
 
     assert (source.count("\n") >= 2000, checked.findings) == (True, [])
     assert seconds < 1, seconds

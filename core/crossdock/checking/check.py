@@ -11,7 +11,7 @@ from crossdock.checking.credential_use import CredentialCheck, Given
 from crossdock.checking.finding import Code, Finding
 from crossdock.checking.functions import functions
 from crossdock.checking.import_time import import_time
-from crossdock.checking.jobfile import JobFile, UnreadableError
+from crossdock.checking.jobfile import JobFile, parse
 from crossdock.checking.laziness import laziness, writes
 from crossdock.checking.names import names
 from crossdock.checking.secrets import secrets
@@ -138,14 +138,17 @@ class _Files:
         """Parse a file, once; what is no Python is a finding."""
         key = path.resolve()
         if key not in self._parsed:
-            self._parsed[key] = None
-            try:
-                self._parsed[key] = JobFile(str(path), path.read_bytes())
-            except UnreadableError as error:
-                self.findings.append(error.finding)
-            except OSError as error:
-                raise InputError(f"{str(path)!r} can't be read: {error.strerror}") from None
+            parsed = parse(str(path), _bytes_of(path))
+            self._parsed[key] = parsed if isinstance(parsed, JobFile) else None
+            self.findings += [] if isinstance(parsed, JobFile) else [parsed]
         return self._parsed[key]
+
+
+def _bytes_of(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise InputError(f"{str(path)!r} can't be read: {error.strerror}", fix="Correct its permissions.") from None
 
 
 def _is_hidden(path: Path) -> bool:

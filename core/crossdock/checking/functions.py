@@ -97,7 +97,6 @@ def _given(
 
 def _is_none(file: JobFile, value: ast.expr) -> bool:
     """Tell whether a value is certain to be None."""
-    if isinstance(value, ast.Constant):
-        return value.value is None
     called = file.meanings.of(value.func) if isinstance(value, ast.Call) else None
-    return called == Foreign("print") or (isinstance(called, Known) and called.value in _NOTHING)
+    gives_none = called == Foreign("print") or (isinstance(called, Known) and called.value in _NOTHING)
+    return gives_none or file.meanings.of(value) == Plain("None")

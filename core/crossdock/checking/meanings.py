@@ -61,7 +61,9 @@ class Meanings:
             ast.BinOp: self._joined,
             ast.NamedExpr: lambda node: self.of(node.value),
             ast.Lambda: Local,
-            ast.Constant: lambda node: Plain(f"a value of type {type(node.value).__name__}"),
+            ast.Constant: lambda node: Plain(
+                "None" if node.value is None else f"a value of type {type(node.value).__name__}"
+            ),
         }
 
     def learn(self, receivers: dict[ast.AST, str]) -> None:

@@ -4,10 +4,8 @@ import ast
 import re
 from collections.abc import Iterator
 
-from crossdock.checking.arguments import callee_of
 from crossdock.checking.finding import Code, Finding
 from crossdock.checking.jobfile import JobFile
-from crossdock.checking.things import Known
 from crossdock.redaction import looks_secret
 
 _FIX = "Move it to a credential: --credentials FILE; the job reads credentials.name.field."
@@ -52,10 +50,7 @@ def _named(file: JobFile) -> Iterator[tuple[str, ast.expr]]:
     """Give every value that has a name: options, keys of dicts, variables."""
     tree = file.tree
     for call in tree.all(ast.Call):
-        called = file.meanings.of(call.func)
-        callee = callee_of(called) if isinstance(called, Known) else None
-        own = callee.signature.parameters if callee is not None else {}  # such as key="visit_id": names, no secrets
-        yield from ((k.arg, k.value) for k in call.keywords if k.arg is not None and k.arg not in own)
+        yield from ((keyword.arg, keyword.value) for keyword in call.keywords if keyword.arg is not None)
     for mapping in tree.all(ast.Dict):
         for key, value in zip(mapping.keys, mapping.values, strict=True):
             if isinstance(key, ast.Constant) and isinstance(key.value, str):
