@@ -208,6 +208,7 @@ GREEN = {
     ],
     Code.NOT_A_JOB: [
         "from somewhere import build\njob = build()",
+        "from somewhere import made\n@made\ndef job(state):\n    return state",
         "job = Job(Job(set_data(1)))",
         "job = Job(*[set_data(1)])",
     ],
@@ -302,6 +303,7 @@ GREEN = {
         "def f(state):\n    ops = [http.post('/x', r) for r in state.data]\n    return Job(*ops)\njob = Job(f)",
         "ops = []\nops.append(http.get('/x'))\njob = Job(*ops)",
         "unused_step = http.get('/x')",
+        "def f(state):\n    class Steps:\n        first = http.get('/x')\n    return Steps.first\njob = Job(f)",
     ],
     Code.OPERATION_AS_VALUE: [
         "def f(state):\n    hit = http.get('/x').result()\n    return state.replace(a=hit['a'] if hit else 1)\njob = Job(f)",

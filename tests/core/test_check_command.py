@@ -136,6 +136,7 @@ def test_a_folder_is_checked_with_what_its_jobs_import(crossdock: Crossdock, wri
     write_job(HEAD + "main = Job(set_data(1))", "jobs/inner/two.py")
     write_job("from crossdock import nope", "jobs/mapping.py")
     write_job("from crossdock import nope", "jobs/of_nobody.py")
+    write_job("from crossdock import nope\nfor job in []:\n    print(job)", "jobs/script.py")
     write_job("from crossdock import nope\njob = 1", "jobs/.hidden/three.py")
     write_job("def (", "jobs/broken.py")
     done = crossdock("check", "jobs", "jobs/one.py")

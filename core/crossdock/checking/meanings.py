@@ -90,14 +90,14 @@ class Meanings:
             return None
         bindings = self.tree.scopes[node].find(node.id)
         if len(bindings) == 1:
-            return self._bound(bindings[0])
+            return self.bound(bindings[0])
         if bindings:
             return self._renewed(node, bindings)
         return Foreign(node.id) if hasattr(builtins, node.id) and not self.tree.any_name else None
 
     def _renewed(self, node: ast.Name, bindings: list[Binding]) -> Thing | None:
         """Follow a parameter that only ever stands for a state: ``state = state.replace(…)``."""
-        first = self._bound(bindings[0])
+        first = self.bound(bindings[0])
         if not isinstance(first, RealState) or any(binding.kind != "value" for binding in bindings[1:]):
             return None
         self._found[node] = first
@@ -115,7 +115,8 @@ class Meanings:
             return made.attr in _RENEWING
         return isinstance(self.of(made), Built) and len(value.args) == 1
 
-    def _bound(self, binding: Binding) -> Thing | None:
+    def bound(self, binding: Binding) -> Thing | None:
+        """Give what a binding makes a name stand for."""
         if binding.kind == "import" and isinstance(binding.node, ast.alias):
             if binding.node not in self._imports:
                 self._imports[binding.node] = _imported(binding.node, binding.statement)

@@ -5,7 +5,6 @@ from collections.abc import Iterator
 
 from crossdock.checking.finding import Code, Finding
 from crossdock.checking.jobfile import JobFile
-from crossdock.checking.scopes import Scope
 from crossdock.checking.things import Built, Known, Method, RealState, StateMethod
 from crossdock.common.text import parse_csv, stream_csv
 from crossdock.common.xml import build_xml, parse_xml
@@ -87,6 +86,6 @@ def _kept_and_forgotten(file: JobFile) -> Iterator[Finding]:
 
 
 def _is_public(file: JobFile, statement: ast.Assign) -> bool:
-    """Tell whether others may use the names that a statement binds: those of the module itself."""
-    scope: Scope = file.tree.scopes[statement]
-    return scope.function is None or len(statement.targets) > 1
+    """Tell whether others may use the names that a statement binds: those of a module or class."""
+    is_local = isinstance(file.tree.scopes[statement].node, ast.FunctionDef | ast.AsyncFunctionDef)
+    return not is_local or len(statement.targets) > 1
