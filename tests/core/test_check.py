@@ -58,6 +58,11 @@ RED = {
         "options = {}\njob = Job(http.get('/x', qs=1, **options))  # !",
         "def rows(a):\n    return a\nx = rows(b=1)  # !",
     ],
+    Code.UNKNOWN_CHOICE: [
+        "job = Job(each([1], set_data(1), on_error='colect'))  # !",
+        "job = Job(http.get(\n    '/x',\n    parse='jsn',  # !\n))",
+        "def f(state):\n    return http.stream('/x', parse='nothing').result()  # !",
+    ],
     Code.MISSING_ARGUMENT: [
         "job = Job(http.get())  # !",
         "job = Job(postgresql.upsert('t', {'a': 1}))  # !",
@@ -249,6 +254,10 @@ GREEN = {
         "def rows(**more):\n    return more\nx = rows(b=1)",
         "job = Job(tap(lambda: warn('CODE', code=1)))",
         "log('a', 'b')\nx = null_if(1, 2, 3)\nwarn_later = tap(warn, 'CODE')\njob = Job(warn_later)",
+    ],
+    Code.UNKNOWN_CHOICE: [
+        "job = Job(each([1], set_data(1), on_error='collect', commit='item'), http.get('/x', parse=None))",
+        "job = Job(http.get_all('/x', pages='next'), http.get('/x', parse=state.kind))",
     ],
     Code.MISSING_ARGUMENT: [
         "arguments = ['/x']\njob = Job(http.get(*arguments))",

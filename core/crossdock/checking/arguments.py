@@ -2,8 +2,10 @@
 
 import ast
 import inspect
+import typing
 from collections.abc import Callable, Iterator, Mapping
 from inspect import Parameter, Signature
+from types import NoneType, UnionType
 from typing import Any, NamedTuple
 
 from crossdock.checking.finding import Code
@@ -166,6 +168,15 @@ def bound(signature: Signature, call: ast.Call) -> dict[str, list[ast.expr]]:
     names = [name for name, parameter in signature.parameters.items() if parameter.kind in _NAMED]
     filled.update({k.arg: [k.value] for k in call.keywords if k.arg in names and k.arg is not None})
     return filled
+
+
+def choices_of(annotation: Any) -> tuple[Any, ...]:
+    """Give the values that a parameter is declared to take, if it takes no others."""
+    is_union = typing.get_origin(annotation) in (typing.Union, UnionType)
+    members = typing.get_args(annotation) if is_union else (annotation,)
+    if not all(member is NoneType or typing.get_origin(member) is typing.Literal for member in members):
+        return ()
+    return tuple(value for member in members for value in typing.get_args(member))
 
 
 def takes_operation(annotation: Any) -> bool:

@@ -3,12 +3,13 @@
 import ast
 from collections.abc import Iterator
 
-from crossdock.checking.arguments import Argument, building_arguments, callee_of, misfit
+from crossdock.checking.arguments import Argument, Callee, bound, building_arguments, callee_of, choices_of, misfit
 from crossdock.checking.finding import Code, Finding
 from crossdock.checking.jobfile import JobFile
 from crossdock.checking.meanings import nested
 from crossdock.checking.positions import needing_values
 from crossdock.checking.things import Built, Known, LazyPath, Local, Method, Module, Plain, RealState, Thing
+from crossdock.errors import closest
 from crossdock.operation import Operation
 from crossdock.state import FRAMEWORK_KEYS, State
 
@@ -21,10 +22,23 @@ def calls(file: JobFile) -> Iterator[Finding]:
         wrong = misfit(callee, call) if callee is not None else None
         if wrong is not None:
             yield file.finding(_line(call), *wrong)
+        elif callee is not None:
+            yield from _choices(file, callee, call)
         if isinstance(called, Method) and called.name == "into":
             yield from _kept_under(file, call)
         for argument in building_arguments(call, file.meanings):
             yield from _argument(file, argument)
+
+
+def _choices(file: JobFile, callee: Callee, call: ast.Call) -> Iterator[Finding]:
+    """Find texts that are none of those that a parameter takes."""
+    for name, nodes in bound(callee.signature, call).items():
+        known = choices_of(callee.signature.parameters[name].annotation)
+        for node in nodes if known else ():
+            if isinstance(node, ast.Constant) and isinstance(node.value, str) and node.value not in known:
+                close = closest(node.value, map(str, known))
+                fix = f"Did you mean {close!r}?" if close else f"Use one of: {', '.join(map(repr, known))}."
+                yield file.finding(node, Code.UNKNOWN_CHOICE, f"{callee.name} has no {name}={node.value!r}", fix)
 
 
 def _line(call: ast.Call) -> ast.AST:

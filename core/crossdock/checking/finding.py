@@ -17,6 +17,7 @@ class Code(StrEnum):
     ADAPTOR_WRONG_API = auto()
     ADAPTOR_BROKEN = auto()
     UNKNOWN_OPTION = auto()
+    UNKNOWN_CHOICE = auto()
     MISSING_ARGUMENT = auto()
     TOO_MANY_ARGUMENTS = auto()
     RESERVED_NAME = auto()
