@@ -120,7 +120,7 @@ class Credentials:
     def _validated(self, model: Any, credential: Credential) -> Any:
         from pydantic import ValidationError  # imported late: a job without adaptors needs none of it
 
-        known = _known_fields(model, credential.fields)
+        known = known_fields(model, credential.fields)
         try:
             return model.model_validate(known)
         except ValidationError as error:
@@ -228,7 +228,7 @@ def _snake(name: str) -> str:
     return re.sub(r"(?<=[a-z0-9])([A-Z])", lambda match: "_" + match[1].lower(), name)
 
 
-def _known_fields(model: Any, fields: Mapping[str, Any]) -> dict[str, Any]:
+def known_fields(model: Any, fields: Mapping[str, Any]) -> dict[str, Any]:
     """Give the fields that a model knows, under its names; OpenFn's camelCase ones are known too."""
     names = set(model.model_fields) | {field.alias for field in model.model_fields.values() if field.alias}
     for field in model.model_fields.values():
