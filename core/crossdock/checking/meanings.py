@@ -20,8 +20,9 @@ from crossdock.checking.things import (
     StateMethod,
     Thing,
 )
+from crossdock.cursors import cursor
 from crossdock.job import Job
-from crossdock.lazy import Lazy, computed, cursor
+from crossdock.lazy import Lazy, computed
 from crossdock.operation import operation
 
 _BUILDING = frozenset({"into", "catch", "retry"})

@@ -8,7 +8,8 @@ from crossdock.checking.jobfile import JobFile
 from crossdock.checking.things import Built, Known, Method, RealState, StateMethod
 from crossdock.common.text import parse_csv, stream_csv
 from crossdock.common.xml import build_xml, parse_xml
-from crossdock.lazy import computed, cursor, resolve
+from crossdock.cursors import cursor
+from crossdock.lazy import computed, resolve
 
 _PURE = (parse_csv, stream_csv, build_xml, parse_xml, computed, cursor, resolve)
 _MANY = (ast.ListComp, ast.SetComp, ast.GeneratorExp)
