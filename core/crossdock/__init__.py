@@ -3,7 +3,7 @@
 from crossdock.adaptor import Adaptor
 from crossdock.common.data import log, now, save_cursor, set_data, warn
 from crossdock.common.flow import each, require, stop, tap, when
-from crossdock.common.xml import build_xml, parse_xml
+from crossdock.common.xml import build_xml, find_xml, parse_xml, stream_xml
 from crossdock.declaration import Effect
 from crossdock.errors import AdaptorError, CrossdockError, JobError, UnknownOutcomeError
 from crossdock.job import Job, load_job
@@ -37,6 +37,7 @@ __all__ = [
     "credentials",
     "cursor",
     "each",
+    "find_xml",
     "hookimpl",
     "in_run",
     "load_job",
@@ -50,6 +51,7 @@ __all__ = [
     "set_data",
     "state",
     "stop",
+    "stream_xml",
     "tap",
     "warn",
     "when",
