@@ -122,7 +122,7 @@ class Reply(NamedTuple):
             case "json":
                 return self._json()
             case "xml":
-                return parse_xml(self.content if (charset or self.charset) is None else self.text(charset))
+                return parse_xml(self.content, encoding=charset or self.charset)
             case "csv":
                 return list(parse_csv(self.text(charset)))
             case "bytes":
