@@ -304,4 +304,11 @@ def test_adaptors_show_marks_secrets_also_inside_of_a_field(crossdock: Crossdock
         field["name"]: field["secret"] for field in crossdock("adaptors", "show", "http", "--json").json["credential"]
     }
 
-    assert {name for name, secret in fields.items() if secret} == {"password", "token", "api_key", "oauth2", "key", "proxy"}
+    assert {name for name, secret in fields.items() if secret} == {
+        "password",
+        "token",
+        "api_key",
+        "oauth2",
+        "key",
+        "proxy",
+    }

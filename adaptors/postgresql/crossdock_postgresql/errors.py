@@ -4,16 +4,22 @@ AdaptorError
 ├── DatabaseError              the server refused or failed; ``details.sqlstate`` says why
 ├── TableError                 a table's name can't be, or there is no such table
 ├── ColumnError                a column or conflict key is not the table's
-├── RecordError                records can't be written: other keys, wrong shape
+├── RecordError                records can't be written: other keys, a value that its column does not take
+├── TooManyRowsError           a statement gives more rows than may be read into memory
 └── AmbiguousMatchError        a lookup of one row found several
 """
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import psycopg
 from crossdock import AdaptorError, UnknownOutcomeError
 
+from crossdock_postgresql.configuration import PostgresqlConfiguration
+
+_COPIED = re.compile(r"COPY .*?, line (\d+)")
+_REPEATABLE = frozenset({"40001", "40P01", "57P01", "57P02"})
 _TRANSIENT = frozenset({"40001", "40P01", "55P03", "57P01", "57P02", "57P03", "53300"})
 # Classes of errors whose text names objects and roles. The text of all others may hold row values.
 _PLAIN_CLASSES = frozenset({"08", "25", "28", "3D", "40", "42", "53", "55", "57"})
@@ -27,12 +33,36 @@ _FIXES = {
     "42501": "Give the role of the credential the right to do this.",
     "42": "Correct the statement.",
 }
+_CHECK_SERVER = "Check host and port of the credential, and whether the server runs."
+_REASONS = {
+    "password authentication failed": (
+        "user or password are wrong",
+        "Check user and password of the credential.",
+        False,
+    ),
+    "no password supplied": ("it asks for a password", "Add password to the credential.", False),
+    "no pg_hba.conf entry": ("it lets this user in from elsewhere only", "Ask who runs the server to allow it.", False),
+    "does not exist": ("there is no such database or role", "Check database and user of the credential.", False),
+    "too many": ("it has no connection left", "Use fewer at a time, or raise its max_connections.", True),
+    "starting up": ("it is starting", "Wait, and try again.", True),
+    "shutting down": ("it is shutting down", "Wait, and try again.", True),
+    "Connection refused": ("nothing listens there", _CHECK_SERVER, True),
+    "No such file": ("there is no such socket", _CHECK_SERVER, True),
+    "could not translate host name": ("the host's name is unknown", "Check host of the credential.", False),
+    "failed to resolve host": ("the host's name is unknown", "Check host of the credential.", False),
+    "certificate": ("its certificate is not good", "Check host and ca of the credential.", False),
+    "SSL": ("no agreement on TLS", "Check sslmode of the credential, and what the server offers.", False),
+    "timeout": ("no answer in time", _CHECK_SERVER, True),
+}
+_NO_REASON = ("the server or the credential is not right", "Check the credential, and whether the server runs.", False)
 
 
 class DatabaseError(AdaptorError):
     """The server refused a statement or failed; the details hold the SQLSTATE and no row data."""
 
     code = "database_error"
+    repeatable = False
+    """Whether nothing of the transaction was kept, so that it may be done again from its beginning."""
 
 
 class TableError(AdaptorError):
@@ -47,6 +77,13 @@ class ColumnError(AdaptorError):
 
     code = "unknown_column"
     fix = "Use the names of the table's columns as the keys of a record."
+
+
+class TooManyRowsError(AdaptorError):
+    """A statement gives more rows than may be read into memory."""
+
+    code = "too_many_rows"
+    fix = "Ask for less, raise max_rows, or read them one by one: rows(…)."
 
 
 class RecordError(AdaptorError):
@@ -80,28 +117,33 @@ def mapped(*, committing: bool = False) -> Iterator[None]:
         raise _database_error(error, lost=lost) from _without_rows(error)
 
 
-def connection_error(error: psycopg.Error) -> DatabaseError:
+def connection_error(error: Exception, configuration: PostgresqlConfiguration) -> DatabaseError:
     """Describe a connection that could not be opened; psycopg's own text may hold the password."""
-    text = str(error)
-    reasons = {
-        "password authentication failed": "user or password are wrong",
-        "does not exist": "there is no such database or role",
-        "Connection refused": "nothing listens there",
-        "could not translate host name": "the host's name is unknown",
-        "failed to resolve host": "the host's name is unknown",
-        "SSL": "no agreement on TLS",
-        "timeout": "no answer in time",
-    }
-    reason = next(
-        (meaning for part, meaning in reasons.items() if part in text),
-        "the connection string or the server is not right",
-    )
+    text, place = str(error), configuration.place()
+    if place is None:
+        return DatabaseError(
+            "the dsn of the credential is no connection string",
+            fix="Write it as postgresql://user:password@host:port/database, or give host, database, user and password.",
+        )
+    reason, fix, transient = next((told for part, told in _REASONS.items() if part in text), _NO_REASON)
     return DatabaseError(
-        f"no connection to PostgreSQL: {reason}",
-        fix="Check host, port, database, user and password of the credential, and whether the server runs.",
-        transient="nothing listens" in reason or "in time" in reason,
-        sqlstate=error.sqlstate,
+        f"no connection to PostgreSQL at {place}: {reason}",
+        fix=fix,
+        transient=transient,
+        sqlstate=getattr(error, "sqlstate", None),
     )
+
+
+@contextmanager
+def naming(record: int) -> Iterator[None]:
+    """Name the record that an error is about."""
+    try:
+        yield
+    except DatabaseError as error:
+        if "records" not in error.details:
+            error.message += f"; in the record {record}"
+            error.details["records"] = [record]
+        raise
 
 
 def _database_error(error: psycopg.Error, *, lost: bool) -> DatabaseError:
@@ -119,12 +161,18 @@ def _database_error(error: psycopg.Error, *, lost: bool) -> DatabaseError:
     if isinstance(error, psycopg.ProgrammingError) and not state:
         text = str(error)[:200]  # psycopg's own words on placeholders and parameters, not on values
     what = "the connection to the server broke" if lost else _condition(error)
-    return DatabaseError(
+    refused = DatabaseError(
         f"PostgreSQL: {what}{f' ({state})' if state else ''}{f': {text}' if text else ''}{f'; {named}' if named else ''}",
         fix=_FIXES.get(state) or _FIXES.get(state[:2]),
         transient=lost or state in _TRANSIENT or state[:2] == "08",
         **facts,
     )
+    line = _COPIED.match(diagnosis.context or "")
+    if line is not None:
+        refused.message += f"; in the record {int(line[1]) - 1}"
+        refused.details["records"] = [int(line[1]) - 1]
+    refused.repeatable = lost or state in _REPEATABLE or state[:2] == "08"
+    return refused
 
 
 def _condition(error: psycopg.Error) -> str:

@@ -1,0 +1,253 @@
+"""Session: one connection to PostgreSQL and its open transaction."""
+
+import logging
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, LiteralString, TypeVar
+
+import psycopg
+from psycopg.pq import TransactionStatus
+from psycopg.rows import dict_row
+
+from crossdock_postgresql.configuration import PostgresqlConfiguration
+from crossdock_postgresql.errors import DatabaseError, TableError, connection_error, mapped
+from crossdock_postgresql.reading import register
+from crossdock_postgresql.table import COLUMNS, CONSTRAINTS, Column, Table, check_schema, table_identifier
+
+T = TypeVar("T")
+_TRIES = 3
+_logger = logging.getLogger("crossdock.postgresql")
+
+
+class Session:
+    """One connection to PostgreSQL, and the transaction and savepoints that are open on it.
+
+    Args:
+        configuration: Where the database is.
+        read_only: Whether its transactions may write nothing.
+    """
+
+    def __init__(self, configuration: PostgresqlConfiguration, *, read_only: bool = False) -> None:
+        self._configuration = configuration
+        self._begin: LiteralString = "begin read only" if read_only else "begin"
+        self._connection: psycopg.Connection[dict[str, Any]] | None = None
+        self._depth = 0
+        self._done = 0
+        """How many operations the open transaction holds."""
+        self._tables: dict[str, Table] = {}
+        self.prepared: dict[Any, Any] = {}
+        """What was prepared for writing a table; forgotten with the tables."""
+
+    def open(self) -> None:
+        """Connect; a server that is starting or full is tried again while the time lasts."""
+        try:
+            self._connect()
+        except DatabaseError as error:
+            if not error.transient:
+                raise
+            self._connect_patiently(error)
+
+    def close(self) -> None:
+        """Close the connection."""
+        if self._connection is not None:
+            self._connection.close()
+
+    @property
+    def connection(self) -> psycopg.Connection[dict[str, Any]]:
+        """The open connection of psycopg."""
+        if self._connection is None:
+            raise RuntimeError("the Database is not open: use it in a with statement")
+        return self._connection
+
+    @contextmanager
+    def unit(self) -> Iterator[None]:
+        """Do a unit of work: a transaction, or a savepoint within one."""
+        self._enter()
+        try:
+            yield
+            self._check_usable()
+        except BaseException:
+            self._leave(undo=True)
+            raise
+        self._leave(undo=False)
+
+    def perform(self, work: Callable[[], T], *, repeatable: bool = True) -> T:
+        """Do the work of one operation.
+
+        A deadlock, a serialization failure or a lost connection is repeated if the operation is
+        all that its transaction holds: then nothing of it was kept, and nothing else is lost.
+
+        Args:
+            work: What to do.
+            repeatable: Whether it may be done again from its beginning.
+        """
+        try:
+            with mapped():
+                result = work()
+        except DatabaseError as error:
+            if not (error.repeatable and repeatable) or self._done or not self._depth:
+                raise
+            result = self._repeated(work, error)
+        self._done += 1
+        return result
+
+    @contextmanager
+    def savepoint(self) -> Iterator[None]:
+        """Keep what was done before if what is inside fails."""
+        self.connection.execute("savepoint crossdock_work")
+        try:
+            yield
+        except BaseException:
+            if self._is_open():
+                self.connection.execute("rollback to savepoint crossdock_work")
+                self.connection.execute("release savepoint crossdock_work")
+            raise
+        self.connection.execute("release savepoint crossdock_work")
+
+    def table(self, name: str, schema: str | None = None) -> Table:
+        """Describe a table.
+
+        Raises:
+            TableError: Its name can't be, or there is no such table.
+        """
+        key = f"{schema}.{name}" if schema else name
+        if key not in self._tables:
+            described = self.described(name, schema)
+            if described is None:
+                raise TableError(f"there is no table {key!r}", fix="Create it, or check its schema.")
+            self._tables[key] = described
+        return self._tables[key]
+
+    def described(self, name: str, schema: str | None = None) -> Table | None:
+        """Describe a table anew; None if there is none."""
+        identifier = table_identifier(name, schema)
+        quoted = identifier.as_string(self.connection)
+        rows = self.connection.execute(COLUMNS, [quoted]).fetchall()
+        if not rows:
+            return None
+        check_schema(rows[0]["schema"])
+        fields = ("name", "type", "element", "modifier", "shown", "generated")
+        columns = {row["name"]: Column(*(row[field] for field in fields)) for row in rows}
+        constraints = {row["name"]: row["columns"] for row in self.connection.execute(CONSTRAINTS, [quoted])}
+        return Table(name, identifier, columns, constraints, rows[0]["copyable"])
+
+    def forget_tables(self) -> None:
+        """Look tables up again: one may have changed."""
+        self._tables.clear()
+        self.prepared.clear()
+
+    def _connect(self) -> None:
+        known = self._configuration
+        try:
+            # Autocommit means only that nothing begins by itself: every unit begins a transaction.
+            connection = psycopg.connect(
+                **{"connect_timeout": max(2, round(known.connect_timeout)), **known.parameters()},
+                autocommit=True,
+                row_factory=dict_row,
+                application_name="crossdock",
+            )
+            settings = list(known.settings().items())
+            connection.execute(
+                "select set_config(t.n, t.v, false) from unnest(%s::text[], %s::text[]) t (n, v)",
+                [*map(list, zip(*settings, strict=True))],
+            )
+        except (psycopg.Error, UnicodeError) as error:
+            raise connection_error(error, known) from None
+        register(connection)
+        self._connection = connection
+
+    def _connect_patiently(self, first: DatabaseError) -> None:
+        import stamina  # imported late: most servers are there
+
+        tries = stamina.retry_context(
+            on=lambda error: isinstance(error, DatabaseError) and error.transient,
+            attempts=None,
+            timeout=self._configuration.connect_timeout,
+            wait_initial=0.2,
+            wait_max=2.0,
+        )
+        for attempt in tries:
+            with attempt:
+                if attempt.num == 1:
+                    _logger.info("connecting is tried again: %s", first)
+                    raise first
+                self._connect()
+                return
+
+    def _repeated(self, work: Callable[[], T], first: DatabaseError) -> T:
+        import stamina  # imported late: hardly anything is repeated
+
+        tries = stamina.retry_context(
+            on=lambda error: isinstance(error, DatabaseError) and error.repeatable,
+            attempts=_TRIES,
+            timeout=None,
+            wait_initial=0.1,
+            wait_max=2.0,
+        )
+        for attempt in tries:
+            with attempt, mapped():
+                if attempt.num == 1:
+                    _logger.info("the transaction is begun again: %s", first)
+                    raise first
+                self._begin_again()
+                return work()
+        raise AssertionError("stamina gives up by raising")
+
+    def _begin_again(self) -> None:
+        """Begin the open transaction once more, with its savepoints, on a new connection if the old one is lost."""
+        if self._is_open():
+            self.connection.execute("rollback")
+        else:
+            self.close()
+            self.open()
+        for depth in range(self._depth):
+            self._start(depth)
+
+    def _start(self, depth: int) -> None:
+        self.connection.execute(self._begin if depth == 0 else f"savepoint crossdock_{depth}".encode())
+
+    def _enter(self) -> None:
+        with mapped():
+            self._start(self._depth)
+        if self._depth == 0:
+            self._done = 0
+        self._depth += 1
+
+    def _leave(self, *, undo: bool) -> None:
+        self._depth -= 1
+        if undo:
+            self.forget_tables()
+            if not self._is_open():
+                return
+        with mapped(committing=self._depth == 0 and not undo):
+            for statement in _endings(self._depth, undo=undo):
+                self.connection.execute(statement)
+
+    def _is_open(self) -> bool:
+        return not self.connection.closed and self.connection.info.transaction_status != TransactionStatus.UNKNOWN
+
+    def _check_usable(self) -> None:
+        """Refuse to end a unit well on a connection that would keep nothing of it, and say nothing."""
+        status = self.connection.info.transaction_status
+        if not self._is_open():
+            raise DatabaseError(
+                "the connection to PostgreSQL broke; nothing of the open transaction was kept", transient=True
+            )
+        if status == TransactionStatus.INERROR:
+            raise DatabaseError(
+                "a statement failed and its error was dropped: PostgreSQL keeps nothing of this transaction",
+                fix="Run the statement as an operation, and handle its error with .catch or try.",
+            )
+        if status == TransactionStatus.IDLE:
+            raise DatabaseError(
+                "a statement ended the transaction of the step",
+                fix="Leave BEGIN, COMMIT and ROLLBACK out; use commit=True for work that stands by itself.",
+            )
+
+
+def _endings(depth: int, *, undo: bool) -> list[bytes]:
+    """Give the statements that end the transaction (depth 0) or a savepoint."""
+    if depth == 0:
+        return [b"rollback" if undo else b"commit"]
+    release = f"release savepoint crossdock_{depth}".encode()
+    return [f"rollback to savepoint crossdock_{depth}".encode(), release] if undo else [release]
