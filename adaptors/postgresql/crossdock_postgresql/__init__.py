@@ -10,27 +10,17 @@ from crossdock_postgresql.errors import (
     TableError,
     TooManyRowsError,
 )
-from crossdock_postgresql.operations import (
-    adaptor,
-    alter_table,
+from crossdock_postgresql.operations import adaptor, copy_to, find_value, lookup, query, rows, script, sql, transaction
+from crossdock_postgresql.record_operations import (
     copy_from,
-    copy_to,
-    create_table,
     delete,
-    describe_table,
-    find_value,
     insert,
     insert_many,
-    lookup,
-    query,
     replace_children,
-    rows,
-    script,
-    sql,
-    transaction,
     upsert,
     upsert_many,
 )
+from crossdock_postgresql.table_operations import alter_table, create_table, describe_table
 
 __all__ = [
     "AmbiguousMatchError",

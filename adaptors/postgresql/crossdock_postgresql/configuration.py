@@ -83,6 +83,8 @@ class PostgresqlConfiguration(BaseModel):
             "TimeZone": "UTC",
             "DateStyle": "ISO",
             "IntervalStyle": "iso_8601",
+            "bytea_output": "hex",
+            "extra_float_digits": "1",
             "lock_timeout": f"{round(self.lock_timeout * 1000)}",
         }
         if self.schema_ is not None:

@@ -42,7 +42,11 @@ class Database:
 
     @property
     def connection(self) -> psycopg.Connection[dict[str, Any]]:
-        """The connection of psycopg that the units of the run are transactions of."""
+        """The connection of psycopg that the units of the run are transactions of.
+
+        What is done on it in a transaction is not repeated, nor is what operations do in that one.
+        """
+        self._main.count_foreign_work()
         return self._main.connection
 
     def unit(self) -> AbstractContextManager[None]:

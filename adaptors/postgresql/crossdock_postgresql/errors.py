@@ -18,23 +18,36 @@ from crossdock import AdaptorError, UnknownOutcomeError
 
 from crossdock_postgresql.configuration import PostgresqlConfiguration
 
-_COPIED = re.compile(r"COPY .*?, line (\d+)")
+_COPIED = re.compile(r"^COPY .*?, line (\d+)", re.MULTILINE)
 _REPEATABLE = frozenset({"40001", "40P01", "57P01", "57P02"})
 _TRANSIENT = frozenset({"40001", "40P01", "55P03", "57P01", "57P02", "57P03", "53300"})
 # Classes of errors whose text names objects and roles. The text of all others may hold row values.
 _PLAIN_CLASSES = frozenset({"08", "25", "28", "3D", "40", "42", "53", "55", "57"})
+_SYNTAX = "42601"
 _FIXES = {
     "21000": "Give each key only once in one batch.",
     "22": "Correct the value; the column's type does not take it.",
     "23": "Correct the record; the named constraint does not take it.",
+    "23503": "Write the row that it refers to first.",
+    "23502": "Give the column a value.",
+    "23505": "Use upsert with its columns as the key, or on_conflict='nothing'.",
     "25": "Use a role and a server that may write.",
     "28": "Check user and password of the credential.",
     "3D": "Check the database's name in the credential.",
+    "42P01": "Check the table's name and schema, or create it.",
+    "42P10": "Name a key that a unique constraint or index is on, or create one.",
     "42501": "Give the role of the credential the right to do this.",
     "42": "Correct the statement.",
+    "40": "Run it again; another transaction was in its way.",
+    "55P03": "Let the other transaction end first, or raise lock_timeout of the credential.",
+    "57014": "Make the statement do less, or raise statement_timeout of the credential.",
+    "57P": "Run it again when the server is there.",
+    "53": "Give the server more of what it lacks, or ask it for less.",
 }
+_FEWER = "Use fewer at a time, or raise its max_connections."
 _CHECK_SERVER = "Check host and port of the credential, and whether the server runs."
 _REASONS = {
+    "certificate": ("its certificate is not good", "Check host, ca, cert and key of the credential.", False),
     "password authentication failed": (
         "user or password are wrong",
         "Check user and password of the credential.",
@@ -43,14 +56,14 @@ _REASONS = {
     "no password supplied": ("it asks for a password", "Add password to the credential.", False),
     "no pg_hba.conf entry": ("it lets this user in from elsewhere only", "Ask who runs the server to allow it.", False),
     "does not exist": ("there is no such database or role", "Check database and user of the credential.", False),
-    "too many": ("it has no connection left", "Use fewer at a time, or raise its max_connections.", True),
+    "remaining connection slots": ("it has no connection left", _FEWER, True),
+    "too many": ("it has no connection left", _FEWER, True),
     "starting up": ("it is starting", "Wait, and try again.", True),
     "shutting down": ("it is shutting down", "Wait, and try again.", True),
     "Connection refused": ("nothing listens there", _CHECK_SERVER, True),
     "No such file": ("there is no such socket", _CHECK_SERVER, True),
     "could not translate host name": ("the host's name is unknown", "Check host of the credential.", False),
     "failed to resolve host": ("the host's name is unknown", "Check host of the credential.", False),
-    "certificate": ("its certificate is not good", "Check host and ca of the credential.", False),
     "SSL": ("no agreement on TLS", "Check sslmode of the credential, and what the server offers.", False),
     "timeout": ("no answer in time", _CHECK_SERVER, True),
 }
@@ -111,10 +124,11 @@ def mapped(*, committing: bool = False) -> Iterator[None]:
     try:
         yield
     except psycopg.Error as error:
-        lost = isinstance(error, psycopg.OperationalError) and not error.sqlstate
-        if committing and lost:
-            raise UnknownOutcomeError("the connection broke while the work was committed") from _without_rows(error)
-        raise _database_error(error, lost=lost) from _without_rows(error)
+        refused = _adaptor_error(error, committing=committing)
+        try:
+            raise refused from _without_rows(error)
+        finally:
+            refused.__context__ = refused.__cause__  # or the original would stay there, with its row
 
 
 def connection_error(error: Exception, configuration: PostgresqlConfiguration) -> DatabaseError:
@@ -146,6 +160,17 @@ def naming(record: int) -> Iterator[None]:
         raise
 
 
+def _adaptor_error(error: psycopg.Error, *, committing: bool) -> AdaptorError:
+    lost = isinstance(error, psycopg.OperationalError) and not error.sqlstate
+    if lost and "number of parameters" in str(error):
+        return DatabaseError(
+            "one statement takes no more than 65,535 parameters", fix="Pass them as one list: = any(%(ids)s)."
+        )
+    if lost and committing:
+        return UnknownOutcomeError("the connection broke while the work was committed")
+    return _database_error(error, lost=lost)
+
+
 def _database_error(error: psycopg.Error, *, lost: bool) -> DatabaseError:
     state = error.sqlstate or ""
     diagnosis = error.diag
@@ -157,22 +182,32 @@ def _database_error(error: psycopg.Error, *, lost: bool) -> DatabaseError:
         "datatype": diagnosis.datatype_name,
     }
     named = ", ".join(f"{name} {value}" for name, value in facts.items() if value and name != "sqlstate")
-    text = diagnosis.message_primary if state[:2] in _PLAIN_CLASSES else None
-    if isinstance(error, psycopg.ProgrammingError) and not state:
-        text = str(error)[:200]  # psycopg's own words on placeholders and parameters, not on values
+    text = _text_of(error)
     what = "the connection to the server broke" if lost else _condition(error)
     refused = DatabaseError(
         f"PostgreSQL: {what}{f' ({state})' if state else ''}{f': {text}' if text else ''}{f'; {named}' if named else ''}",
-        fix=_FIXES.get(state) or _FIXES.get(state[:2]),
+        fix=next(
+            (_FIXES[part] for part in (state, state[:3], state[:2]) if part in _FIXES), _CHECK_SERVER if lost else None
+        ),
         transient=lost or state in _TRANSIENT or state[:2] == "08",
         **facts,
     )
-    line = _COPIED.match(diagnosis.context or "")
+    line = _COPIED.search(diagnosis.context or "")
     if line is not None:
         refused.message += f"; in the record {int(line[1]) - 1}"
         refused.details["records"] = [int(line[1]) - 1]
     refused.repeatable = lost or state in _REPEATABLE or state[:2] == "08"
     return refused
+
+
+def _text_of(error: psycopg.Error) -> str | None:
+    """Give what the server says, where that holds no row data."""
+    state, diagnosis = error.sqlstate or "", error.diag
+    if not state:  # psycopg's own words on placeholders and parameters, not on values
+        return str(error)[:200] if isinstance(error, psycopg.ProgrammingError) else None
+    if state == _SYNTAX and diagnosis.statement_position:  # the word at fault may be a value that was written into it
+        return f"syntax error at character {diagnosis.statement_position} of the statement"
+    return diagnosis.message_primary if state[:2] in _PLAIN_CLASSES else None
 
 
 def _condition(error: psycopg.Error) -> str:
@@ -181,5 +216,6 @@ def _condition(error: psycopg.Error) -> str:
 
 
 def _without_rows(error: psycopg.Error) -> psycopg.Error | None:
-    """Drop an original whose text shows a row, so that no traceback prints it."""
-    return error if (error.sqlstate or "")[:2] in _PLAIN_CLASSES else None
+    """Drop an original whose text shows a row, or a part of a statement, so that no traceback prints it."""
+    state = (error.sqlstate or "")[:2]
+    return error if state in _PLAIN_CLASSES and state != "42" else None

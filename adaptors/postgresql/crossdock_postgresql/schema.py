@@ -8,7 +8,7 @@ from psycopg import sql as compose
 
 from crossdock_postgresql.errors import TableError
 from crossdock_postgresql.session import Session
-from crossdock_postgresql.table import table_identifier
+from crossdock_postgresql.table import column_identifier, table_identifier
 
 _TYPE = re.compile(r"[a-z_][a-z0-9_ .]*(\(\s*\d+\s*(,\s*-?\d+\s*)?\))?( with(out)? time zone)?(\[\])*", re.IGNORECASE)
 _KEYS = frozenset({"name", "type", "default", "unique", "identity", "required", "primary_key"})
@@ -57,11 +57,7 @@ def _column(session: Session, column: Mapping[str, Any]) -> compose.Composable:
 
 
 def _parts(session: Session, column: Mapping[str, Any]) -> Iterator[compose.Composable]:
-    yield (
-        table_identifier(column["name"].replace(".", "_"))
-        if "." in column["name"]
-        else table_identifier(column["name"])
-    )
+    yield column_identifier(column["name"])
     yield compose.SQL(_type(session, column["type"]))
     if column.get("default") is not None:
         yield compose.SQL("default {}").format(compose.Literal(column["default"]))

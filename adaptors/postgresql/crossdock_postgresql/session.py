@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from typing import Any, LiteralString, TypeVar
 
 import psycopg
+from crossdock.scope import StopStep
 from psycopg.pq import TransactionStatus
 from psycopg.rows import dict_row
 
@@ -16,6 +17,8 @@ from crossdock_postgresql.table import COLUMNS, CONSTRAINTS, Column, Table, chec
 
 T = TypeVar("T")
 _TRIES = 3
+_READ_ONLY = "25006"
+_PARAMETERS = {"application_name": "crossdock", "client_encoding": "utf8"}
 _logger = logging.getLogger("crossdock.postgresql")
 
 
@@ -29,6 +32,7 @@ class Session:
 
     def __init__(self, configuration: PostgresqlConfiguration, *, read_only: bool = False) -> None:
         self._configuration = configuration
+        self._read_only = read_only
         self._begin: LiteralString = "begin read only" if read_only else "begin"
         self._connection: psycopg.Connection[dict[str, Any]] | None = None
         self._depth = 0
@@ -65,11 +69,13 @@ class Session:
         self._enter()
         try:
             yield
-            self._check_usable()
-        except BaseException:
-            self._leave(undo=True)
+        except StopStep:  # which ends a step well
+            self._keep()
             raise
-        self._leave(undo=False)
+        except BaseException:
+            self._undo()
+            raise
+        self._keep()
 
     def perform(self, work: Callable[[], T], *, repeatable: bool = True) -> T:
         """Do the work of one operation.
@@ -86,10 +92,15 @@ class Session:
                 result = work()
         except DatabaseError as error:
             if not (error.repeatable and repeatable) or self._done or not self._depth:
+                self._explain(error)
                 raise
             result = self._repeated(work, error)
         self._done += 1
         return result
+
+    def count_foreign_work(self) -> None:
+        """Note that the open transaction may hold what nobody could do again."""
+        self._done += 1
 
     @contextmanager
     def savepoint(self) -> Iterator[None]:
@@ -141,10 +152,9 @@ class Session:
         try:
             # Autocommit means only that nothing begins by itself: every unit begins a transaction.
             connection = psycopg.connect(
-                **{"connect_timeout": max(2, round(known.connect_timeout)), **known.parameters()},
+                **{**_PARAMETERS, "connect_timeout": max(2, round(known.connect_timeout)), **known.parameters()},
                 autocommit=True,
                 row_factory=dict_row,
-                application_name="crossdock",
             )
             settings = list(known.settings().items())
             connection.execute(
@@ -213,15 +223,32 @@ class Session:
             self._done = 0
         self._depth += 1
 
-    def _leave(self, *, undo: bool) -> None:
+    def _keep(self) -> None:
+        try:
+            self._check_usable()
+        except DatabaseError:
+            self._undo()
+            raise
         self._depth -= 1
-        if undo:
-            self.forget_tables()
-            if not self._is_open():
-                return
-        with mapped(committing=self._depth == 0 and not undo):
-            for statement in _endings(self._depth, undo=undo):
+        with mapped(committing=self._depth == 0):
+            self.connection.execute(f"release savepoint crossdock_{self._depth}".encode() if self._depth else b"commit")
+
+    def _undo(self) -> None:
+        """Go back to where the unit began; that it can't be done must not hide why the unit failed."""
+        self._depth -= 1
+        self.forget_tables()
+        if not self._is_open():
+            return  # the server has undone it
+        try:
+            for statement in _undoing(self._depth):
                 self.connection.execute(statement)
+        except psycopg.Error as error:
+            _logger.warning("the work of a unit could not be undone: %s", type(error).__name__)
+
+    def _explain(self, error: DatabaseError) -> None:
+        """Say of a write that a dry run refused that this was one."""
+        if self._read_only and error.details.get("sqlstate") == _READ_ONLY:
+            error.fix = "Leave it out of the dry run: what a reading statement writes by a function can't be planned."
 
     def _is_open(self) -> bool:
         return not self.connection.closed and self.connection.info.transaction_status != TransactionStatus.UNKNOWN
@@ -245,9 +272,8 @@ class Session:
             )
 
 
-def _endings(depth: int, *, undo: bool) -> list[bytes]:
-    """Give the statements that end the transaction (depth 0) or a savepoint."""
+def _undoing(depth: int) -> list[bytes]:
+    """Give the statements that undo the transaction (depth 0) or a savepoint."""
     if depth == 0:
-        return [b"rollback" if undo else b"commit"]
-    release = f"release savepoint crossdock_{depth}".encode()
-    return [f"rollback to savepoint crossdock_{depth}".encode(), release] if undo else [release]
+        return [b"rollback"]
+    return [f"{what} savepoint crossdock_{depth}".encode() for what in ("rollback to", "release")]

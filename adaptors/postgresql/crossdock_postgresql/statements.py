@@ -1,27 +1,30 @@
 """Statements that a job writes itself, and what is read with statements of ours."""
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from crossdock.errors import cut
+import psycopg
+from crossdock.errors import StateEncodingError, cut
+from crossdock.state import encode
 from psycopg import sql as compose
 from psycopg.rows import dict_row
 
 from crossdock_postgresql.database import Database
 from crossdock_postgresql.errors import AmbiguousMatchError, DatabaseError, TooManyRowsError, mapped
 from crossdock_postgresql.session import Session
-from crossdock_postgresql.table import identifiers
+from crossdock_postgresql.table import identifiers, with_parameters
 from crossdock_postgresql.where import condition_of
 
 Parameters = Mapping[str, Any] | Sequence[Any] | None
-_READS = ("select", "show", "values", "table")
+_READS = re.compile(r"(?:[\s(]|--[^\n]*(?:\n|$)|/\*.*?\*/)*(?:select|show|values|table)\b", re.IGNORECASE | re.DOTALL)
 _ITERATED = 2000
 
 
 def reads(statement: Any) -> bool:
     """Tell whether a statement only reads, by its first word."""
-    return isinstance(statement, str) and statement.lstrip(" \t\r\n(").lower().startswith(_READS)
+    return isinstance(statement, str) and _READS.match(statement) is not None
 
 
 def run(session: Session, statement: str, parameters: Parameters = None) -> list[dict[str, Any]] | int:
@@ -84,7 +87,7 @@ def find_value(
     statement = compose.SQL("select {} from {} where {} limit 2").format(
         compose.Identifier(column), table.identifier, condition
     )
-    found = session.connection.execute(statement, values).fetchall()
+    found = execute(session, statement, values).fetchall()
     if len(found) > 1:
         raise AmbiguousMatchError(f"several rows of {name!r} have that {', '.join(where) or 'condition'}")
     return found[0][column] if found else None
@@ -104,9 +107,11 @@ def lookup(
     table.check([key, *wanted])
     condition, bound = condition_of(table, where)
     columns = identifiers(dict.fromkeys([key, *wanted]))
-    statement = compose.SQL("select {} from {} where {}").format(columns, table.identifier, condition)
+    statement = compose.SQL("select {} from {} where {} and {} is not null").format(
+        columns, table.identifier, condition, compose.Identifier(key)
+    )
     found: dict[str, Any] = {}
-    for row in session.connection.execute(statement, bound):
+    for row in execute(session, statement, bound):
         text = str(row[key])
         if text in found:
             raise AmbiguousMatchError(
@@ -118,12 +123,16 @@ def lookup(
 
 def deletion(
     session: Session, name: str, where: Mapping[str, Any], operators: Mapping[str, str] | None, schema: str | None
-) -> tuple[str, list[Any]]:
+) -> tuple[compose.Composed, list[Any]]:
     """Give the statement that deletes the rows that meet a condition, and its values."""
     table = session.table(name, schema)
     condition, values = condition_of(table, where, operators)
-    statement = compose.SQL("delete from {} where {}").format(table.identifier, condition)
-    return statement.as_string(session.connection), values
+    return compose.SQL("delete from {} where {}").format(table.identifier, condition), values
+
+
+def execute(session: Session, statement: compose.Composable, values: Sequence[Any]) -> psycopg.Cursor[dict[str, Any]]:
+    """Run a statement of ours with bound values."""
+    return session.connection.execute(with_parameters(statement, session.connection), values)
 
 
 def copy_to(session: Session, source: str, file: Path, schema: str | None) -> int:
@@ -138,6 +147,21 @@ def copy_to(session: Session, source: str, file: Path, schema: str | None) -> in
             for chunk in copy:
                 out.write(chunk)
         return cursor.rowcount
+
+
+def shown_values(values: Parameters) -> Any:
+    """Give values as a plan shows them: of what is no JSON, such as bytes, the type."""
+    if isinstance(values, Mapping):
+        return {name: _shown_value(value) for name, value in values.items()}
+    return None if values is None else [_shown_value(value) for value in values]
+
+
+def _shown_value(value: Any) -> Any:
+    try:
+        encode(value)
+    except StateEncodingError:
+        return f"<{type(value).__name__}>"
+    return value
 
 
 def shown(statement: str) -> str:

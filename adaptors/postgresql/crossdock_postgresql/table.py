@@ -1,7 +1,7 @@
 """Names and columns: what a statement may be made of, checked before any SQL is sent."""
 
 from collections.abc import Iterable, Mapping
-from typing import LiteralString, NamedTuple
+from typing import Any, LiteralString, NamedTuple
 
 from crossdock.errors import closest
 from psycopg import sql as compose
@@ -14,8 +14,7 @@ _SYSTEM = ("information_schema", "pg_catalog", "pg_toast")
 COLUMNS: LiteralString = """
     select a.attname as name, b.typname as type, coalesce(e.typname, '') as element,
         case when t.typtype = 'd' then t.typtypmod else a.atttypmod end as modifier,
-        format_type(a.atttypid, a.atttypmod) as shown, b.typtype = 'e' as enumerated,
-        a.attgenerated <> '' as generated, n.nspname as schema,
+        format_type(a.atttypid, a.atttypmod) as shown, a.attgenerated <> '' as generated, n.nspname as schema,
         c.relkind in ('r', 'p') and not c.relrowsecurity as copyable
     from pg_class c join pg_namespace n on n.oid = c.relnamespace join pg_attribute a on a.attrelid = c.oid
         join pg_type t on t.oid = a.atttypid
@@ -83,9 +82,32 @@ class Table(NamedTuple):
         return compose.SQL("({})").format(identifiers(self.key_columns(key)))
 
 
+def with_parameters(statement: compose.Composable, connection: Any) -> bytes:
+    """Write a statement to be run with parameters: there a ``%`` in a name stands twice."""
+    if isinstance(statement, compose.Composed):
+        return b"".join(with_parameters(part, connection) for part in statement)
+    written = statement.as_bytes(connection)
+    return written.replace(b"%", b"%%") if isinstance(statement, compose.Identifier) else written
+
+
 def identifiers(names: Iterable[str]) -> compose.Composed:
     """Quote names, separated by commas."""
     return compose.SQL(", ").join(compose.Identifier(name) for name in names)
+
+
+def column_identifier(name: str) -> compose.Identifier:
+    """Quote the name of a new column.
+
+    Raises:
+        ColumnError: It is empty or too long: the server would cut it off.
+    """
+    if not _is_name(name):
+        raise ColumnError(f"{name!r:.100} is no name of a column", fix=f"Use 1 to {_LONGEST_NAME} bytes and no NUL.")
+    return compose.Identifier(name)
+
+
+def _is_name(name: str) -> bool:
+    return bool(name) and "\0" not in name and len(name.encode(errors="replace")) <= _LONGEST_NAME
 
 
 def table_identifier(name: str, schema: str | None = None) -> compose.Identifier:
@@ -97,8 +119,7 @@ def table_identifier(name: str, schema: str | None = None) -> compose.Identifier
     parts = name.split(".") if isinstance(name, str) else []
     if schema is not None:
         parts = [schema, *parts]
-    good = all(part and "\0" not in part and len(part.encode()) <= _LONGEST_NAME for part in parts)
-    if not good or len(parts) not in (1, 2):
+    if not all(map(_is_name, parts)) or len(parts) not in (1, 2):
         raise TableError(f"{name!r:.100} is no name of a table")
     if len(parts) == 2:
         check_schema(parts[0])

@@ -5,6 +5,7 @@ The server would round 1.005 for a ``numeric(10,2)``, store NaN, guess at ``02/0
 
 import re
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import ROUND_HALF_UP, Context, Decimal, InvalidOperation
 from math import isfinite
@@ -19,7 +20,7 @@ from crossdock_postgresql.table import Column
 
 Converter = Callable[[Any], Any]
 
-_WHOLE = re.compile(r"\s*[+-]?\d+\s*")
+_WHOLE = re.compile(r"\s*[+-]?\d{1,100}\s*")
 _DIGITS = re.compile(r"[\d:/.T+-]+")
 _BOOLEANS = {
     **dict.fromkeys(("t", "true", "y", "yes", "on", "1"), True),
@@ -28,6 +29,11 @@ _BOOLEANS = {
 _RANGES = {"int2": 2**15, "int4": 2**31, "int8": 2**63}
 _WIDE = Context(prec=2000)
 """More digits than a numeric column can ask for; Python's own context would stop at 28."""
+
+_MOST_WHOLE = 100
+"""Digits of a number that is written out to see whether it is whole; no integer column takes as many."""
+_MOST_DIGITS = 131_072
+"""Before the point, in a numeric column without a precision; after it there may be 16,383."""
 
 _ISO = "Write it in ISO 8601, or read it with crossdock.values: date(value, '%d/%m/%Y')."
 
@@ -87,7 +93,7 @@ _GUARDS = {
 def _numeric_guard(modifier: int) -> Guard:
     """Let numbers pass that have just the digits that their column keeps."""
     if modifier < 4:
-        return Guard(Decimal, "v.is_finite()")
+        return Guard(Decimal, "v.is_finite() and -16384 < v.adjusted() < 131072")
     precision, scale = _digits(modifier)
     names = {"step": Decimal(1).scaleb(-scale), "limit": Decimal(1).scaleb(precision - scale)}
     return Guard(Decimal, "v.same_quantum(step) and -limit < v < limit", names)
@@ -136,14 +142,16 @@ def _whole(value: Any) -> int | None:
     if isinstance(value, str):
         return int(value) if _WHOLE.fullmatch(value) else None
     if isinstance(value, float | Decimal):
-        return int(value) if isfinite(value) and value == int(value) else None
+        number = Decimal(value)
+        short = number.is_finite() and number.adjusted() < _MOST_WHOLE
+        return int(number) if short and number == int(number) else None
     return value if type(value) is int else None
 
 
 def _numeric(value: Any, modifier: int, round_: bool) -> Decimal:
     number = _decimal(value)
     if modifier < 4:  # a column without a scale takes any
-        return number
+        return _written_out(number)
     precision, scale = _digits(modifier)
     fitted = (
         number.quantize(Decimal(1).scaleb(-scale), ROUND_HALF_UP, _WIDE) if _fits(number, precision, scale) else None
@@ -157,6 +165,13 @@ def _numeric(value: Any, modifier: int, round_: bool) -> Decimal:
             f"keeps {scale} digits after the point and got more", "Round it yourself, or say round=True.", "22003"
         )
     return fitted
+
+
+def _written_out(number: Decimal) -> Decimal:
+    """Refuse a number of more digits than the server keeps; they would all be written out first."""
+    if number.adjusted() >= _MOST_DIGITS or number.as_tuple().exponent < -16383:  # type: ignore[operator]
+        raise ValueFault("got a number with too many digits", "Give a smaller or shorter number.", "22003")
+    return number
 
 
 def _fits(number: Decimal, precision: int, scale: int) -> bool:
@@ -176,7 +191,10 @@ def _decimal(value: Any) -> Decimal:
 
 
 def _float(value: Any) -> float:
-    return float(_decimal(value))
+    number = float(_decimal(value))
+    if not isfinite(number):
+        raise ValueFault("got a number that is too large for it", "Use a numeric column.", "22003")
+    return number
 
 
 def _boolean(value: Any) -> bool:
@@ -210,12 +228,16 @@ def _check_characters(text: str) -> None:
         raise ValueFault(
             "got text with a NUL character, which PostgreSQL can't hold", "Remove it: text.replace('\\0', '').", "22021"
         )
+    if not _is_unicode(text):
+        raise ValueFault("got text with half of a surrogate pair", "Repair the text where it comes from.", "22021")
+
+
+def _is_unicode(text: str) -> bool:
     try:
         text.encode()
     except UnicodeEncodeError:
-        raise ValueFault(
-            "got text with half of a surrogate pair", "Repair the text where it comes from.", "22021"
-        ) from None
+        return False
+    return True
 
 
 def _date(value: Any) -> date:
@@ -239,7 +261,17 @@ def _moment(value: Any) -> datetime:
 
 
 def _local_moment(value: Any) -> datetime:
-    return _moment(value).astimezone(UTC).replace(tzinfo=None)
+    moment = _moment(value)
+    with suppress(OverflowError):
+        return moment.astimezone(UTC).replace(tzinfo=None)
+    raise ValueFault("got a moment that is outside of the years 1 to 9999 in UTC", "Correct its year.", "22008")
+
+
+def _local_time(value: Any) -> time:
+    found = _time(value)
+    if found.tzinfo is not None:
+        raise ValueFault("takes a time of day and got one with an offset, which would be lost", "Leave the offset out.")
+    return found
 
 
 def _time(value: Any) -> time:
@@ -251,11 +283,10 @@ def _time(value: Any) -> time:
 
 
 def _iso(text: str, read: Callable[[str], Any], what: str) -> Any:
-    try:
+    with suppress(ValueError):  # which quotes the text, so that nothing may be raised within it
         return read(text.strip())
-    except ValueError:
-        state = "22008" if _DIGITS.fullmatch(text.strip()) else "22007"  # no such day, or no date at all
-        raise ValueFault(f"takes {what} and got text in another form", _ISO, state) from None
+    state = "22008" if _DIGITS.fullmatch(text.strip()) else "22007"  # no such day, or no date at all
+    raise ValueFault(f"takes {what} and got text in another form", _ISO, state)
 
 
 def _uuid(value: Any) -> UUID:
@@ -311,7 +342,7 @@ _CONVERTERS: Mapping[str, Converter] = {
     "date": _date,
     "timestamptz": _moment,
     "timestamp": _local_moment,
-    "time": _time,
+    "time": _local_time,
     "timetz": _time,
     "uuid": _uuid,
     "bytea": _bytes,

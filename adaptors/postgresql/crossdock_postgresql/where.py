@@ -55,11 +55,14 @@ def _part(table: Table, column: str, value: Any, operator: str) -> tuple[compose
 def _one_of(table: Table, column: str, values: Any, operator: str) -> tuple[compose.Composable, list[Any]]:
     if operator != "=":
         raise RecordError(f"{column} is compared with a list by {operator!r}", fix="Use = for a list.")
-    bound = [_fitting(table, column, value) for value in values]
-    places = compose.SQL(", ").join([compose.Placeholder()] * len(bound))
-    return compose.SQL("{} in ({})").format(compose.Identifier(column), places) if bound else compose.SQL(
-        "false"
-    ), bound
+    bound = [_fitting(table, column, value) for value in values if value is not None]
+    name, parts = compose.Identifier(column), list[compose.Composable]()
+    if bound:
+        places = compose.SQL(", ").join([compose.Placeholder()] * len(bound))
+        parts.append(compose.SQL("{} in ({})").format(name, places))
+    if len(bound) < len(values):
+        parts.append(compose.SQL("{} is null").format(name))
+    return compose.SQL("({})").format(compose.SQL(" or ").join(parts or [compose.SQL("false")])), bound
 
 
 def _fitting(table: Table, column: str, value: Any) -> Any:
