@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from itertools import count
 from typing import Any, LiteralString, TypeVar
 
 import psycopg
@@ -17,6 +18,7 @@ from crossdock_postgresql.table import COLUMNS, CONSTRAINTS, Column, Table, chec
 
 T = TypeVar("T")
 _TRIES = 3
+_numbers = count(1)
 _READ_ONLY = "25006"
 _PARAMETERS = {"application_name": "crossdock", "client_encoding": "utf8"}
 _logger = logging.getLogger("crossdock.postgresql")
@@ -146,6 +148,14 @@ class Session:
         """Look tables up again: one may have changed."""
         self._tables.clear()
         self.prepared.clear()
+
+    def begin_afresh(self) -> None:
+        """Look tables up again, and prepare statements anew: those for a column of another type would fail."""
+        name = f"crossdock_afresh_{next(_numbers)}"
+        # psycopg drops what it prepared when something is rolled back, by a statement that it sees for the first time.
+        for statement in (f"savepoint {name}", f"rollback to savepoint {name}", f"release savepoint {name}"):
+            self.connection.execute(statement.encode())
+        self.forget_tables()
 
     def _connect(self) -> None:
         known = self._configuration

@@ -19,6 +19,7 @@ from crossdock_postgresql.where import condition_of
 
 Parameters = Mapping[str, Any] | Sequence[Any] | None
 _READS = re.compile(r"(?:[\s(]|--[^\n]*(?:\n|$)|/\*.*?\*/)*(?:select|show|values|table)\b", re.IGNORECASE | re.DOTALL)
+_ON_ROWS = ("SELECT", "SHOW", "INSERT", "UPDATE", "DELETE", "MERGE")
 _ITERATED = 2000
 
 
@@ -36,15 +37,15 @@ def run(session: Session, statement: str, parameters: Parameters = None) -> list
     with session.connection.cursor() as cursor:
         # prepare=True goes through the protocol that takes one statement only.
         cursor.execute(statement.encode(), parameters, prepare=True)
-        if not reads(statement):
-            session.forget_tables()  # it may have been a CREATE or ALTER TABLE
+        if not (cursor.statusmessage or "").startswith(_ON_ROWS):  # it may have been an ALTER TABLE
+            session.begin_afresh()
         return cursor.fetchall() if cursor.description is not None else cursor.rowcount
 
 
 def run_script(session: Session, text: str) -> None:
     """Run several statements, without parameters, one after another."""
     session.connection.execute(text.encode())
-    session.forget_tables()
+    session.begin_afresh()
 
 
 def query(session: Session, statement: str, parameters: Parameters, max_rows: int) -> list[dict[str, Any]]:

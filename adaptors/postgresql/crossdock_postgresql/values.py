@@ -116,12 +116,13 @@ def _converter(type_: str, modifier: int, round_: bool) -> Converter:
 
 def _array(column: Column, round_: bool) -> Converter:
     convert = _converter(column.element, column.modifier, round_)
+    nests = () if column.element in ("json", "jsonb") else (list, tuple)  # a list in these is JSON itself
 
     def converted(value: Any) -> Any:
         if not isinstance(value, list | tuple):
             raise ValueFault(f"takes a list and got {_kind(value)}", "Give a list.")
         return [
-            None if item is None else converted(item) if isinstance(item, list | tuple) else convert(item)
+            None if item is None else converted(item) if isinstance(item, nests) else convert(item)
             for item in value
         ]
 

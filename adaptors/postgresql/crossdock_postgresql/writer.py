@@ -34,7 +34,6 @@ _BINARY = frozenset(
         "bool",
         "text",
         "varchar",
-        "bpchar",
         "date",
         "timestamp",
         "timestamptz",
@@ -154,7 +153,8 @@ class Writer:
         return sorted(last.values())
 
     def _types(self) -> list[str]:
-        return [self._table.columns[name].type for name in self.rows.columns]
+        types = [self._table.columns[name].type for name in self.rows.columns]
+        return ["text" if type_ == "bpchar" else type_ for type_ in types]  # psycopg knows text, whose form is the same
 
     def _copy(
         self, target: compose.Identifier, columns: Sequence[str], types: Sequence[str], rows: Iterator[Row]
