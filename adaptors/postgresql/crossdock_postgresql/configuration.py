@@ -1,10 +1,11 @@
 """What a credential for PostgreSQL holds."""
 
+from collections.abc import Mapping
 from typing import Any, Literal
 
 from pydantic import AliasChoices, BaseModel, Field, SecretStr, model_validator
 
-_LOCAL = ("localhost", "127.0.0.1", "::1")
+_LOCAL = ("", "localhost", "127.0.0.1", "::1")
 
 
 class PostgresqlConfiguration(BaseModel):
@@ -49,13 +50,21 @@ class PostgresqlConfiguration(BaseModel):
         given = self._given()
         files = {"sslrootcert": self.ca, "sslcert": self.cert, "sslkey": self.key}
         given |= {name: value for name, value in files.items() if value is not None}
-        host = str(given.get("host", ""))
-        elsewhere = host and not host.startswith("/") and host not in _LOCAL
         if self.sslmode is not None:
             given["sslmode"] = self.sslmode
-        elif "sslmode" not in given and ("sslrootcert" in given or elsewhere):
+        elif "sslmode" not in given and ("sslrootcert" in given or _is_elsewhere(given)):
             given["sslmode"] = "verify-full" if "sslrootcert" in given else "require"
         return given
+
+    def is_open_to_readers(self) -> bool:
+        """Tell whether it is set that another machine may be reached without TLS."""
+        import psycopg
+
+        try:
+            given = self.parameters()
+        except psycopg.Error:  # a malformed dsn: connecting says so
+            return False
+        return _is_elsewhere(given) and given.get("sslmode") in ("disable", "allow", "prefer")
 
     def place(self) -> str | None:
         """Give host, port and database, for messages; None if the dsn can't be read."""
@@ -101,3 +110,9 @@ class PostgresqlConfiguration(BaseModel):
             return [str(self.parameters().get("password") or "")]
         except psycopg.Error:  # a malformed dsn: connecting says so, and hides all of it
             return []
+
+
+def _is_elsewhere(parameters: Mapping[str, Any]) -> bool:
+    """Tell whether a connection leaves this machine."""
+    host = str(parameters.get("host", ""))
+    return not host.startswith("/") and host not in _LOCAL

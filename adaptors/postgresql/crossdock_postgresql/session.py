@@ -74,8 +74,9 @@ class Session:
         except StopStep:  # which ends a step well
             self._keep()
             raise
-        except BaseException:
+        except BaseException as error:
             self._undo()
+            self._explain(error)
             raise
         self._keep()
 
@@ -94,7 +95,6 @@ class Session:
                 result = work()
         except DatabaseError as error:
             if not (error.repeatable and repeatable) or self._done or not self._depth:
-                self._explain(error)
                 raise
             result = self._repeated(work, error)
         self._done += 1
@@ -159,22 +159,15 @@ class Session:
 
     def _connect(self) -> None:
         known = self._configuration
+        if known.is_open_to_readers():
+            _logger.warning("%s is reached without TLS: what is sent can be read on its way", known.place())
         try:
-            # Autocommit means only that nothing begins by itself: every unit begins a transaction.
-            connection = psycopg.connect(
-                **{**_PARAMETERS, "connect_timeout": max(2, round(known.connect_timeout)), **known.parameters()},
-                autocommit=True,
-                row_factory=dict_row,
-            )
-            settings = list(known.settings().items())
-            connection.execute(
-                "select set_config(t.n, t.v, false) from unnest(%s::text[], %s::text[]) t (n, v)",
-                [*map(list, zip(*settings, strict=True))],
-            )
+            self._connection = _connected(known)
         except (psycopg.Error, UnicodeError) as error:
-            raise connection_error(error, known) from None
-        register(connection)
-        self._connection = connection
+            refused = connection_error(error, known)
+        else:
+            return register(self._connection)
+        raise refused  # outside of the except, since what psycopg says may hold the password
 
     def _connect_patiently(self, first: DatabaseError) -> None:
         import stamina  # imported late: most servers are there
@@ -255,9 +248,9 @@ class Session:
         except psycopg.Error as error:
             _logger.warning("the work of a unit could not be undone: %s", type(error).__name__)
 
-    def _explain(self, error: DatabaseError) -> None:
+    def _explain(self, error: BaseException) -> None:
         """Say of a write that a dry run refused that this was one."""
-        if self._read_only and error.details.get("sqlstate") == _READ_ONLY:
+        if self._read_only and isinstance(error, DatabaseError) and error.details.get("sqlstate") == _READ_ONLY:
             error.fix = "Leave it out of the dry run: what a reading statement writes by a function can't be planned."
 
     def _is_open(self) -> bool:
@@ -287,3 +280,18 @@ def _undoing(depth: int) -> list[bytes]:
     if depth == 0:
         return [b"rollback"]
     return [f"{what} savepoint crossdock_{depth}".encode() for what in ("rollback to", "release")]
+
+
+def _connected(configuration: PostgresqlConfiguration) -> psycopg.Connection[dict[str, Any]]:
+    """Open a connection with the settings of a credential."""
+    timeout = {"connect_timeout": max(2, round(configuration.connect_timeout))}
+    # Autocommit means only that nothing begins by itself: every unit begins a transaction.
+    connection = psycopg.connect(
+        **{**_PARAMETERS, **timeout, **configuration.parameters()}, autocommit=True, row_factory=dict_row
+    )
+    settings = list(configuration.settings().items())
+    connection.execute(
+        "select set_config(t.n, t.v, false) from unnest(%s::text[], %s::text[]) t (n, v)",
+        [*map(list, zip(*settings, strict=True))],
+    )
+    return connection

@@ -122,8 +122,7 @@ def _array(column: Column, round_: bool) -> Converter:
         if not isinstance(value, list | tuple):
             raise ValueFault(f"takes a list and got {_kind(value)}", "Give a list.")
         return [
-            None if item is None else converted(item) if isinstance(item, nests) else convert(item)
-            for item in value
+            None if item is None else converted(item) if isinstance(item, nests) else convert(item) for item in value
         ]
 
     return converted
