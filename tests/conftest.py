@@ -11,5 +11,6 @@ pytest_plugins = [
     "fix_systems",
     "fix_tls",
     "fix_http",
+    "fix_postgres_proxy",
     "fix_case",
 ]

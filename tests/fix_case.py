@@ -8,7 +8,7 @@ import json
 import re
 from base64 import b64encode
 from collections.abc import Callable, Iterator, Mapping
-from datetime import date
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from itertools import zip_longest
 from pathlib import Path
@@ -27,6 +27,7 @@ JOBS = {
         "01": "new_submissions.py",
         "01-interrupted": "new_submissions.py",
         "02": "market_survey.py",
+        "04": "case_report.py",
         "08": "referrals.py",
         "08-sparse": "referrals.py",
         "10": "household_form.py",
@@ -75,7 +76,7 @@ def play_case(crossdock: Crossdock, write_json: WriteJson, systems: Systems, pos
 
     def play(name: str, job: Path) -> Iterator[Happened]:
         case, expected_runs = read_case(name, systems, postgres)
-        postgres.execute(case["db"]["ddl"] + case["db"]["seed"])
+        postgres.execute("drop schema public cascade; create schema public;" + case["db"]["ddl"] + case["db"]["seed"])
         credentials = {system: entry(system, fields) for system, fields in case["credentials"].items()}
         last: Any = None
         for given, expected in zip(case["runs"], expected_runs, strict=True):
@@ -249,6 +250,8 @@ def plain(value: Any) -> Any:
     """Give a value of the database as JSON has it."""
     if isinstance(value, Decimal):
         return int(value) if value == int(value) else float(value)
+    if isinstance(value, datetime) and value.tzinfo is not None:
+        return f"{value.astimezone(UTC).replace(tzinfo=None).isoformat()}Z"
     if isinstance(value, date):
         return value.isoformat()
     raise TypeError(f"a column of type {type(value).__name__} has no JSON form yet")

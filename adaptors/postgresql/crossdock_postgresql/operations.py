@@ -1,51 +1,57 @@
 """The operations of the postgresql adaptor."""
 
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Literal, TypedDict, Unpack
+import logging
+from collections.abc import Mapping, Sequence
+from typing import Any, TypedDict
 
-from crossdock import Adaptor, Effect, State
+from crossdock import Adaptor, Effect, Job, Operation, State, run_file
 
+from crossdock_postgresql import statements
 from crossdock_postgresql.configuration import PostgresqlConfiguration
 from crossdock_postgresql.database import Database
-from crossdock_postgresql.errors import RecordError
+from crossdock_postgresql.plan import is_planned
+from crossdock_postgresql.statements import Parameters
 
-adaptor = Adaptor("postgresql", configuration=PostgresqlConfiguration, connect=Database, unit=Database.unit)
+_logger = logging.getLogger("crossdock.postgresql")
+
+_FORMERLY = {
+    "setNull": "null",
+    "uuid": "column",
+    "relation": "table",
+    "operator": "operators",
+    "values": "parameters",
+    "writeSql": "--dry-run",
+    "execute": "--dry-run",
+}
+"""What options of OpenFn's postgresql adaptor are called here."""
+
+adaptor = Adaptor(
+    "postgresql", configuration=PostgresqlConfiguration, connect=Database, unit=Database.unit, renamed=_FORMERLY
+)
 
 
-class InsertOptions(TypedDict, total=False):
-    """What an operation that writes records may be given."""
+class WriteOptions(TypedDict, total=False):
+    """What every operation that writes may be given."""
 
-    returning: str | Sequence[str] | None
-    """A column whose value comes back, or several."""
-    missing: Literal["error", "null"] | None
-    """What a key means that only other records have: ``error`` (the default) or ``null``."""
-    null: Sequence[Any] | None
-    """Values that are written as NULL, compared as a whole, such as ``("", "NaN")``."""
+    schema: str | None
+    """The schema of the table."""
+    commit: bool | None
+    """Whether it is committed at once, on a connection of its own, whatever becomes of the step."""
     credential: str | None
     """The credential to use."""
 
 
-class UpsertOptions(InsertOptions, total=False):
-    """What an operation that inserts or updates may be given."""
-
-    update: Sequence[str] | None
-    """The columns that are updated where the key is there already: all by default, ``[]`` none."""
-
-
 def _sql_effect(statement: str, **_: Any) -> Effect:
-    return (
-        "read"
-        if isinstance(statement, str) and statement.lstrip().lower().startswith(("select", "show", "values"))
-        else "write"
-    )
+    return "read" if statements.reads(statement) else "write"
 
 
 @adaptor.operation(effect=_sql_effect)
 def sql(
     state: State,
     statement: str,
-    parameters: Mapping[str, Any] | Sequence[Any] | None = None,
+    parameters: Parameters = None,
     *,
+    commit: bool = False,
     credential: str | None = None,
 ) -> State:
     """Run one SQL statement with bound parameters.
@@ -53,6 +59,7 @@ def sql(
     Args:
         statement: One statement; ``%(name)s`` or ``%s`` stands for a parameter.
         parameters: Their values, as a dict or a list; they never become part of the text.
+        commit: Whether it is committed at once, whatever becomes of the step.
         credential: The credential to use.
 
     Returns:
@@ -65,19 +72,109 @@ def sql(
         >>> sql("delete from visits where clinic = %(clinic)s", {"clinic": "K-7"})
         postgresql.sql(<str 44>, <dict 1>)
     """
-    return state.result(adaptor.connection.run(statement, parameters))
+    database = adaptor.connection
+    if not statements.reads(statement) and is_planned(database, statement, parameters):
+        return state.result(None)
+    with database.session(commit=commit) as session:
+        return state.result(session.perform(lambda: statements.run(session, statement, parameters)))
+
+
+@adaptor.operation(effect="write")
+def script(state: State, text: str, *, commit: bool = False, credential: str | None = None) -> State:
+    """Run several statements without parameters, such as a migration.
+
+    Args:
+        text: The statements; nothing from a message may stand in it.
+        commit: Whether they are committed at once, whatever becomes of the step.
+        credential: The credential to use.
+
+    Returns:
+        The state as it was.
+
+    Example:
+        >>> script("create table a (id int); create table b (id int)")
+        postgresql.script(<str 48>)
+    """
+    database = adaptor.connection
+    if not is_planned(database, text, None):
+        with database.session(commit=commit) as session:
+            session.perform(lambda: statements.run_script(session, text))
+    return state
+
+
+@adaptor.operation(effect="read")
+def query(
+    state: State,
+    statement: str,
+    parameters: Parameters = None,
+    *,
+    max_rows: int = 100_000,
+    credential: str | None = None,
+) -> State:
+    """Get the rows of a statement.
+
+    Args:
+        statement: One statement that gives rows; ``%(name)s`` or ``%s`` stands for a parameter.
+        parameters: Their values, as a dict or a list.
+        max_rows: The most rows; more are an error.
+        credential: The credential to use.
+
+    Returns:
+        The state with a list of dicts in ``data``.
+
+    Raises:
+        TooManyRowsError: There are more rows.
+
+    Example:
+        >>> query("select * from visits where clinic = %s", ["K-7"])
+        postgresql.query(<str 38>, <list 1>)
+    """
+    with adaptor.connection.session() as session:
+        return state.result(session.perform(lambda: statements.query(session, statement, parameters, max_rows)))
+
+
+@adaptor.operation(effect="read")
+def rows(state: State, statement: str, parameters: Parameters = None, *, credential: str | None = None) -> State:
+    """Get the rows of a statement one by one, in the memory of a few, for ``each`` or another write.
+
+    They are read over a connection of their own, so they do not hold what this step has written.
+    The result can be iterated once, in the same job.
+
+    Args:
+        statement: One statement that gives rows.
+        parameters: Its values, as in ``query``.
+        credential: The credential to use.
+
+    Returns:
+        The state with an iterator of dicts in ``data``.
+
+    Example:
+        >>> rows("select * from visits")
+        postgresql.rows(<str 20>)
+    """
+    return state.result(statements.stream(adaptor.connection, statement, parameters))
 
 
 @adaptor.operation(effect="read")
 def find_value(
-    state: State, table: str, column: str, *, where: Mapping[str, Any], credential: str | None = None
+    state: State,
+    table: str,
+    column: str,
+    *,
+    where: Mapping[str, Any],
+    operators: Mapping[str, str] | None = None,
+    schema: str | None = None,
+    credential: str | None = None,
 ) -> State:
     """Look up one value.
 
     Args:
         table: The table, as ``table`` or ``schema.table``.
         column: The column whose value is wanted.
-        where: Column → value that the row has.
+        where: Column → value that the row has; None finds NULL, a list one of its items.
+        operators: Column → how it is compared: ``= != < <= > >= like ilike``, ``contains``,
+            ``starts with``; ``=`` by default.
+        schema: The schema of the table.
         credential: The credential to use.
 
     Returns:
@@ -90,125 +187,86 @@ def find_value(
         >>> find_value("clinics", "id", where={"code": "K-7"})
         postgresql.find_value(<str 7>, <str 2>, where=<dict 1>)
     """
-    return state.result(adaptor.connection.find_value(table, column, where))
+    with adaptor.connection.session() as session:
+        found = session.perform(lambda: statements.find_value(session, table, column, where, operators, schema))
+    return state.result(found)
 
 
-@adaptor.operation(effect="write")
-def insert(state: State, table: str, record: Mapping[str, Any], **options: Unpack[InsertOptions]) -> State:
-    """Insert one record.
-
-    Args:
-        table: The table.
-        record: Column → value.
-        options: ``returning``, ``null``, ``credential``.
-
-    Returns:
-        The state with 1 in ``data``, or what ``returning`` asks for: the value of one column,
-        or a dict of several.
-
-    Example:
-        >>> insert("clinics", {"code": "K-7"}, returning="id")
-        postgresql.insert(<str 7>, <dict 1>, returning=<str 2>)
-    """
-    return state.result(_first(_write(table, [record], **options)))
-
-
-@adaptor.operation(effect="write")
-def insert_many(
-    state: State, table: str, records: Iterable[Mapping[str, Any]], **options: Unpack[InsertOptions]
-) -> State:
-    """Insert records.
-
-    Args:
-        table: The table.
-        records: Dicts of column → value, matched by name.
-        options: ``returning``, ``missing``, ``null``, ``credential``.
-
-    Returns:
-        The state with the number of rows in ``data``, or a list of what ``returning`` asks for.
-
-    Raises:
-        ColumnError: The table lacks a column; no SQL was sent.
-        RecordError: Records have different keys; it lists their indexes.
-
-    Example:
-        >>> insert_many("clinics", [{"code": "K-7"}, {"code": "K-8"}])
-        postgresql.insert_many(<str 7>, <list 2>)
-    """
-    return state.result(_write(table, records, **options))
-
-
-@adaptor.operation(effect="write")
-def upsert(
-    state: State, table: str, record: Mapping[str, Any], *, key: str | Sequence[str], **options: Unpack[UpsertOptions]
-) -> State:
-    """Insert one record, or update the row that has its key.
-
-    Args:
-        table: The table.
-        record: Column → value.
-        key: The column, columns or constraint that tell rows apart.
-        options: ``update``, ``returning``, ``null``, ``credential``.
-
-    Returns:
-        The state with the number of rows in ``data``, or what ``returning`` asks for.
-
-    Example:
-        >>> upsert("clinics", {"code": "K-7", "name": "Kisumu"}, key="code")
-        postgresql.upsert(<str 7>, <dict 2>, key=<str 4>)
-    """
-    return state.result(_first(_write(table, [record], key=key, **options)))
-
-
-@adaptor.operation(effect="write")
-def upsert_many(
+@adaptor.operation(effect="read")
+def lookup(
     state: State,
     table: str,
-    records: Iterable[Mapping[str, Any]],
+    key: str,
+    values: str | Sequence[str] | None = None,
     *,
-    key: str | Sequence[str],
-    **options: Unpack[UpsertOptions],
+    where: Mapping[str, Any] | None = None,
+    schema: str | None = None,
+    credential: str | None = None,
 ) -> State:
-    """Insert records, or update the rows that have their keys.
+    """Load a table into a dict once, to look many records up in it.
 
     Args:
         table: The table.
-        records: Dicts of column → value, matched by name; a key may stand in one of them only.
-        key: The column, columns or constraint that tell rows apart.
-        options: ``update``, ``returning``, ``missing``, ``null``, ``credential``.
+        key: The column that the dict's keys come from; they are text, as JSON has it.
+        values: The column of the values, or columns for a dict of each; all by default.
+        where: Column → value that the rows have.
+        schema: The schema of the table.
+        credential: The credential to use.
 
     Returns:
-        The state with the number of rows in ``data``, or a list of what ``returning`` asks for.
+        The state with the dict in ``data``.
 
     Example:
-        >>> upsert_many("clinics", [{"code": "K-7", "name": "Kisumu"}], key="code", update=["name"])
-        postgresql.upsert_many(<str 7>, <list 1>, key=<str 4>, update=<list 1>)
+        >>> lookup("clinics", "code", "id").into("clinics")
+        postgresql.lookup(<str 7>, <str 4>, <str 2>).into(<str 7>)
     """
-    return state.result(_write(table, records, key=key, **options))
-
-
-def _write(
-    table: str,
-    records: Iterable[Mapping[str, Any]],
-    *,
-    key: str | Sequence[str] | None = None,
-    update: Sequence[str] | None = None,
-    returning: str | Sequence[str] | None = None,
-    missing: str | None = None,
-    null: Sequence[Any] | None = None,
-    credential: str | None = None,
-) -> Any:
-    database = adaptor.connection
-    if isinstance(records, Mapping | str) or not isinstance(records, Iterable):
-        raise RecordError(
-            f"the records are of type {type(records).__name__}", fix="Give a list of dicts: column → value."
+    with adaptor.connection.session() as session:
+        return state.result(
+            session.perform(lambda: statements.lookup(session, table, key, values, where or {}, schema))
         )
-    columns = [returning] if isinstance(returning, str) else list(returning or ())
-    written = database.write(
-        table, records, key=key, update=update, returning=columns, missing=missing or "error", null=null or ()
-    )
-    return [row[returning] for row in written] if isinstance(returning, str) and isinstance(written, list) else written
 
 
-def _first(written: Any) -> Any:
-    return (written[0] if written else None) if isinstance(written, list) else written
+@adaptor.operation(effect="read")
+def copy_to(state: State, source: str, file: str, *, schema: str | None = None, credential: str | None = None) -> State:
+    """Write a table, or the rows of a SELECT, into a CSV file of the run.
+
+    Args:
+        source: The table, or a SELECT without parameters.
+        file: The name of the file inside the run's folder (see ``run_file``).
+        schema: The schema of the table.
+        credential: The credential to use.
+
+    Returns:
+        The state with ``file`` and ``rows``, their number, in ``data``.
+
+    Example:
+        >>> copy_to("select * from visits", "visits.csv")
+        postgresql.copy_to(<str 20>, <str 10>)
+    """
+    with adaptor.connection.session() as session:
+        path = run_file(file, create=True)
+        written = session.perform(lambda: statements.copy_to(session, source, path, schema))
+    return state.result({"file": file, "rows": written})
+
+
+@adaptor.operation(effect="write")
+def transaction(state: State, *operations: Operation, credential: str | None = None) -> State:
+    """Run operations that stand or fall together: what they did to this database is kept, or none of it.
+
+    A step is one transaction by itself. This is for a function that goes on after a failure, and for
+    a credential with ``commit: operation``.
+
+    Args:
+        operations: What to run; they use the same credential.
+        credential: The credential to use.
+
+    Returns:
+        The state that the last one gives.
+
+    Example:
+        >>> from crossdock_postgresql import insert
+        >>> transaction(insert("parents", {"id": 7}), insert("children", {"parent": 7}))
+        postgresql.transaction(postgresql.insert(<str 7>, <dict 1>), postgresql.insert(<str 8>, <dict 1>))
+    """
+    with adaptor.connection.block():
+        return Job(*operations)(state)

@@ -4,23 +4,44 @@ from collections.abc import Iterable, Mapping
 from typing import Any, LiteralString, NamedTuple
 
 from crossdock.errors import closest
-from crossdock.state import encode
 from psycopg import sql as compose
-from psycopg.types.json import Jsonb
 
-from crossdock_postgresql.errors import ColumnError, RecordError, TableError
+from crossdock_postgresql.errors import ColumnError, TableError
 
 _LONGEST_NAME = 63
+_SYSTEM = ("information_schema", "pg_catalog", "pg_toast")
 
 COLUMNS: LiteralString = """
-    select a.attname, t.typname, a.attgenerated <> '' as generated
-    from pg_attribute a join pg_type t on t.oid = a.atttypid
-    where a.attrelid = to_regclass(%s) and a.attnum > 0 and not a.attisdropped
+    select a.attname as name, b.typname as type, coalesce(e.typname, '') as element,
+        case when t.typtype = 'd' then t.typtypmod else a.atttypmod end as modifier,
+        format_type(a.atttypid, a.atttypmod) as shown, a.attgenerated <> '' as generated, n.nspname as schema,
+        c.relkind in ('r', 'p') and not c.relrowsecurity as copyable
+    from pg_class c join pg_namespace n on n.oid = c.relnamespace join pg_attribute a on a.attrelid = c.oid
+        join pg_type t on t.oid = a.atttypid
+        join pg_type b on b.oid = case when t.typtype = 'd' then t.typbasetype else t.oid end
+        left join pg_type e on e.oid = b.typelem and b.typcategory = 'A'
+    where c.oid = to_regclass(%s) and a.attnum > 0 and not a.attisdropped
     order by a.attnum"""
 
-CONSTRAINTS: LiteralString = (
-    "select conname from pg_constraint where conrelid = to_regclass(%s) and contype in ('p', 'u', 'x')"
-)
+CONSTRAINTS: LiteralString = """
+    select c.conname as name, array_agg(a.attname::text) as columns
+    from pg_constraint c join pg_attribute a on a.attrelid = c.conrelid and a.attnum = any (c.conkey)
+    where c.conrelid = to_regclass(%s) and c.contype in ('p', 'u', 'x') group by c.conname"""
+
+
+class Column(NamedTuple):
+    """A column as the server describes it."""
+
+    name: str
+    type: str
+    """Its type's short name, such as ``int4``; of a domain that below it."""
+    element: str
+    """The short name of an array's element type."""
+    modifier: int
+    shown: str
+    """Its type as people write it, such as ``numeric(10,2)``."""
+    generated: bool
+    """Whether the server computes it."""
 
 
 class Table(NamedTuple):
@@ -28,11 +49,11 @@ class Table(NamedTuple):
 
     name: str
     identifier: compose.Identifier
-    columns: Mapping[str, str]
-    """Column → type."""
-    constraints: frozenset[str]
-    generated: frozenset[str] = frozenset()
-    """The columns that the server computes."""
+    columns: Mapping[str, Column]
+    constraints: Mapping[str, list[str]]
+    """The constraints that tell rows apart, and the columns of each."""
+    copyable: bool = True
+    """Whether COPY may write it: views and tables with row security take INSERT only."""
 
     def check(self, columns: Iterable[str]) -> None:
         """Refuse columns that the table does not have, before any SQL is sent."""
@@ -46,23 +67,27 @@ class Table(NamedTuple):
                 unknown=[str(column)[:70] for column in unknown],
             )
 
+    def key_columns(self, key: str | Iterable[str]) -> list[str]:
+        """Give the columns of a conflict key: a column, several, or a constraint."""
+        if isinstance(key, str) and key in self.constraints and key not in self.columns:
+            return self.constraints[key]
+        columns = [key] if isinstance(key, str) else list(key)
+        self.check(columns)
+        return columns
+
     def conflict_target(self, key: str | Iterable[str]) -> compose.Composable:
         """Give the target of ON CONFLICT: columns, or a constraint."""
         if isinstance(key, str) and key in self.constraints and key not in self.columns:
             return compose.SQL("on constraint {}").format(compose.Identifier(key))
-        columns = [key] if isinstance(key, str) else list(key)
-        self.check(columns)
-        return compose.SQL("({})").format(identifiers(columns))
+        return compose.SQL("({})").format(identifiers(self.key_columns(key)))
 
-    def value(self, column: str, value: Any) -> Any:
-        """Give a value as it is bound for a column: dicts and lists as JSON where the column is JSON."""
-        is_json = self.columns[column] in ("json", "jsonb")
-        if isinstance(value, dict) and not is_json:
-            raise RecordError(
-                f"the column {column!r} of {self.name!r} is of type {self.columns[column]} and got a dict",
-                fix="Pick a field of it, or use a jsonb column.",
-            )
-        return Jsonb(value, dumps=encode) if is_json and value is not None else value
+
+def with_parameters(statement: compose.Composable, connection: Any) -> bytes:
+    """Write a statement to be run with parameters: there a ``%`` in a name stands twice."""
+    if isinstance(statement, compose.Composed):
+        return b"".join(with_parameters(part, connection) for part in statement)
+    written = statement.as_bytes(connection)
+    return written.replace(b"%", b"%%") if isinstance(statement, compose.Identifier) else written
 
 
 def identifiers(names: Iterable[str]) -> compose.Composed:
@@ -70,46 +95,38 @@ def identifiers(names: Iterable[str]) -> compose.Composed:
     return compose.SQL(", ").join(compose.Identifier(name) for name in names)
 
 
-def table_identifier(name: str) -> compose.Identifier:
+def column_identifier(name: str) -> compose.Identifier:
+    """Quote the name of a new column.
+
+    Raises:
+        ColumnError: It is empty or too long: the server would cut it off.
+    """
+    if not _is_name(name):
+        raise ColumnError(f"{name!r:.100} is no name of a column", fix=f"Use 1 to {_LONGEST_NAME} bytes and no NUL.")
+    return compose.Identifier(name)
+
+
+def _is_name(name: str) -> bool:
+    return bool(name) and "\0" not in name and len(name.encode(errors="replace")) <= _LONGEST_NAME
+
+
+def table_identifier(name: str, schema: str | None = None) -> compose.Identifier:
     """Quote the name of a table, of at most a schema and a table.
 
     Raises:
         TableError: It is empty, too long, of more than two parts, or a system's.
     """
     parts = name.split(".") if isinstance(name, str) else []
-    good = all(part and "\0" not in part and len(part.encode()) <= _LONGEST_NAME for part in parts)
-    if not good or len(parts) not in (1, 2):
+    if schema is not None:
+        parts = [schema, *parts]
+    if not all(map(_is_name, parts)) or len(parts) not in (1, 2):
         raise TableError(f"{name!r:.100} is no name of a table")
-    if parts[0].lower() in ("information_schema", "pg_catalog", "pg_toast") and len(parts) == 2:
-        raise TableError(f"{name!r} belongs to the server itself", fix="Use the tables of the database.")
+    if len(parts) == 2:
+        check_schema(parts[0])
     return compose.Identifier(*parts)
 
 
-def same_keys(records: list[Mapping[str, Any]], missing: str) -> list[str]:
-    """Give the columns of records, which all have the same keys unless missing ones are null.
-
-    Raises:
-        RecordError: It lists the records that lack keys, or are no mappings.
-    """
-    shapeless = [index for index, record in enumerate(records) if not isinstance(record, Mapping)]
-    if shapeless:
-        raise RecordError(
-            f"the records {_some(shapeless)} are no dicts",
-            fix="Give a list of dicts: column → value.",
-            records=shapeless[:50],
-        )
-    columns = list(dict.fromkeys(key for record in records for key in record))
-    lacking = [index for index, record in enumerate(records) if len(record) < len(columns)]
-    if lacking and missing != "null":
-        keys = [column for column in columns if column not in records[lacking[0]]]
-        raise RecordError(
-            f"the records {_some(lacking)} have fewer keys than others; the first lacks {', '.join(keys)}",
-            records=lacking[:50],
-        )
-    if not columns and records:
-        raise RecordError("the records have no keys", fix="Give dicts of column → value.")
-    return columns
-
-
-def _some(indexes: list[int]) -> str:
-    return ", ".join(map(str, indexes[:10])) + (f" and {len(indexes) - 10} more" if len(indexes) > 10 else "")
+def check_schema(schema: str) -> None:
+    """Refuse the schemas of the server itself."""
+    if schema.lower() in _SYSTEM:
+        raise TableError(f"{schema} belongs to the server itself", fix="Use the tables of the database.")
