@@ -32,7 +32,7 @@ RULES = {
         Rule("R5 other ids are not kept", 'position["seen"] if at == position["at"] else []', 'position["seen"]'),
         Rule("R6 an error stops no other form", "except AdaptorError", "except ArithmeticError"),
         Rule("R6 the system that failed is named", 'failure.details["system"]', '"kobo"'),
-        Rule("R6 the run ends as partial", "each(state.form_errors", "each([]"),
+        Rule("R6 the run ends as partial", "put_aside(form, failure, key=uid)", "log(uid)"),
         Rule("final state: nothing else", 'state.only("cursors")', "state"),
     ],
     "01-interrupted": [
