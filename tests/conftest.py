@@ -9,5 +9,6 @@ pytest_plugins = [
     "fix_silent",
     "fix_systems",
     "fix_http",
+    "fix_dhis2",
     "fix_case",
 ]
