@@ -7,7 +7,7 @@ PACKAGES := core adaptors/http adaptors/postgresql adaptors/dhis2
 INSTALLED := .venv/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check bench format wheels clean
+.PHONY: help demo test check bench check-httpx2 format wheels clean
 
 help: ## List the targets
 	@echo "make TARGET, where TARGET is one of:"
@@ -29,6 +29,13 @@ check: $(INSTALLED) ## Check style, types, the floors of the packages and the co
 bench: $(INSTALLED) ## Measure the costs of crossdock beside the bare libraries
 	$(RUN) tests/benchmarks/run.py
 
+check-httpx2: $(INSTALLED) ## Run the tests of the http adaptors with the successor of httpx
+	rm -rf .httpx2
+	$(RUN) -m pip install --quiet --disable-pip-version-check --target .httpx2 httpx2
+	cp -R adaptors/http/crossdock_http .httpx2/
+	$(RUN) -c 'from pathlib import Path; file = Path(".httpx2/crossdock_http/library.py"); file.write_text(file.read_text().replace("import httpcore", "import httpcore2 as httpcore").replace("import httpx", "import httpx2 as httpx"))'
+	PYTHONPATH=.httpx2 $(RUN) -m pytest -q tests/adaptors/http tests/adaptors/dhis2
+
 format: $(INSTALLED) ## Put the code into the project's format
 	$(RUN) -m ruff check --fix .
 	$(RUN) -m ruff format .
@@ -37,7 +44,7 @@ wheels: $(INSTALLED) ## Build the wheels of all distributions into dist/
 	@for package in $(PACKAGES); do $(RUN) -m build --wheel --no-isolation --outdir dist $$package || exit 1; done
 
 clean: ## Remove all that was made here
-	rm -rf .venv .demo dist .mypy_cache .pytest_cache .ruff_cache
+	rm -rf .venv .demo .httpx2 dist .mypy_cache .pytest_cache .ruff_cache
 
 $(INSTALLED): pyproject.toml $(addsuffix /pyproject.toml,$(PACKAGES))
 	@echo "Making .venv and installing the packages into it (about a minute) …"

@@ -4,10 +4,12 @@
 pytest_plugins = [
     "fix_command",
     "fix_distribution",
+    "fix_memory",
     "fix_postgres",
+    "fix_proxy",
     "fix_run",
-    "fix_silent",
     "fix_systems",
+    "fix_tls",
     "fix_http",
     "fix_dhis2",
     "fix_case",

@@ -1,6 +1,6 @@
 """A job that runs against the local HTTP server."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -20,3 +20,16 @@ def run_http(httpserver: HTTPServer, run_job: RunJob) -> RunHttp:
         return run_job(*operations, state=state, credentials={"api": entry})
 
     return run
+
+
+@pytest.fixture(scope="session")
+def _started_server() -> Iterator[HTTPServer]:
+    with HTTPServer(threaded=True) as server:  # it takes half a second to stop
+        yield server
+
+
+@pytest.fixture
+def other_server(_started_server: HTTPServer) -> HTTPServer:
+    """Give a second server: the same host, another port, and so another origin; it answers several at a time."""
+    _started_server.clear()
+    return _started_server

@@ -4,7 +4,7 @@ from crossdock.adaptor import Adaptor
 from crossdock.common.data import log, now, put_aside, save_cursor, set_data, warn
 from crossdock.common.flow import each, require, stop, tap, when
 from crossdock.common.text import parse_csv, stream_csv
-from crossdock.common.xml import build_xml, parse_xml
+from crossdock.common.xml import build_xml, find_xml, parse_xml, stream_xml
 from crossdock.cursors import cursor
 from crossdock.declaration import Effect
 from crossdock.errors import AdaptorError, CrossdockError, JobError, UnknownOutcomeError
@@ -40,6 +40,7 @@ __all__ = [
     "credentials",
     "cursor",
     "each",
+    "find_xml",
     "hookimpl",
     "in_run",
     "load_job",
@@ -57,6 +58,7 @@ __all__ = [
     "state",
     "stop",
     "stream_csv",
+    "stream_xml",
     "tap",
     "warn",
     "when",

@@ -13,8 +13,14 @@ if TYPE_CHECKING:
     from crossdock.adaptor import Adaptor
     from crossdock.plugins import Plugins
 
-_NO_SECRETS = frozenset({"base_url", "host_url", "host", "port", "database", "dbname", "user", "username", "scheme"})
-"""Fields that may be kept elsewhere without being secret; masking them would ruin every log."""
+_NO_SECRETS = frozenset(
+    {"base_url", "host_url", "host", "port", "database", "dbname", "user", "username", "scheme"}
+    | {"header", "query", "client_id", "token_url", "scope"}
+)
+"""Fields that hold no secret wherever they stand and come from; masking them would ruin every log."""
+
+_WAYS_IN = frozenset({"basic", "digest", "bearer", "post"})
+"""What a field such as ``auth`` may say instead of a secret."""
 
 CREDENTIAL_NAME = re.compile(r"[a-z][a-z0-9_-]{0,49}")
 
@@ -114,7 +120,7 @@ class Credentials:
     def _validated(self, model: Any, credential: Credential) -> Any:
         from pydantic import ValidationError  # imported late: a job without adaptors needs none of it
 
-        known = _known_fields(model, credential.fields)
+        known = known_fields(model, credential.fields)
         try:
             return model.model_validate(known)
         except ValidationError as error:
@@ -222,7 +228,7 @@ def _snake(name: str) -> str:
     return re.sub(r"(?<=[a-z0-9])([A-Z])", lambda match: "_" + match[1].lower(), name)
 
 
-def _known_fields(model: Any, fields: Mapping[str, Any]) -> dict[str, Any]:
+def known_fields(model: Any, fields: Mapping[str, Any]) -> dict[str, Any]:
     """Give the fields that a model knows, under its names; OpenFn's camelCase ones are known too."""
     names = set(model.model_fields) | {field.alias for field in model.model_fields.values() if field.alias}
     for field in model.model_fields.values():
@@ -235,9 +241,9 @@ def _secret_fields(fields: Any, name: str = "", *, secret: bool = False) -> Iter
     """Give what looks secret by its name, or the name of what holds it."""
     if isinstance(fields, Mapping):
         for key, value in fields.items():
-            yield from _secret_fields(
-                value, f"{name}.{key}" if name else str(key), secret=secret or looks_secret(str(key))
-            )
+            if not isinstance(value, str) or (key not in _NO_SECRETS and value not in _WAYS_IN):
+                inside = secret or looks_secret(str(key))
+                yield from _secret_fields(value, f"{name}.{key}" if name else str(key), secret=inside)
     elif isinstance(fields, list | tuple):
         for item in fields:
             yield from _secret_fields(item, name, secret=secret)

@@ -14,7 +14,7 @@ from types import NoneType, UnionType
 from typing import TYPE_CHECKING, Any, Literal, NoReturn, TypeVar, Union, cast
 
 from crossdock.errors import AdaptorDefinitionError, OptionError, closest
-from crossdock.lazy import resolve, resolve_paths, resolve_top
+from crossdock.lazy import is_plain_function, resolve, resolve_paths, resolve_top
 from crossdock.state import State
 
 if TYPE_CHECKING:
@@ -235,6 +235,11 @@ def _untouched(value: Any, _: State) -> Any:
     return value
 
 
+def _uncalled(value: Any, state: State) -> Any:
+    """Resolve a value that may also be a function which is wanted itself."""
+    return value if is_plain_function(value) else resolve(value, state)
+
+
 def _kind_of(annotation: Any) -> Callable[[Any, State], Any]:
     if isinstance(annotation, str):
         return _BY_NAME.get(annotation.partition("[")[0].rpartition(".")[2].strip(), resolve)
@@ -246,7 +251,7 @@ def _kind_of(annotation: Any) -> Callable[[Any, State], Any]:
         return resolve_paths
     if origins and all(isinstance(origin, type) and issubclass(origin, Callable) for origin in origins):  # type: ignore[arg-type]
         return _untouched
-    return resolve
+    return _uncalled if Callable in origins else resolve
 
 
 def _maps_to_functions(annotation: Any) -> bool:

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import tempfile
 import timeit
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
@@ -17,9 +18,10 @@ from time import perf_counter
 from typing import Any, NamedTuple
 
 import httpx
-from crossdock import Job, Run, State, Workflow, each, operation, state
+from crossdock import Job, Run, State, Workflow, each, operation, state, stream_xml
 from crossdock.adaptors import dhis2, http
 from crossdock_http import Client, HttpConfiguration
+from lxml import etree
 from server import dhis2_server, local_server
 
 TURNS = 9
@@ -127,6 +129,39 @@ def cases(folder: Path) -> list[Case]:
     ]
 
 
+def _counted(state: State) -> State:
+    return state.result(len(state.data))
+
+
+def bare_people(file: Path) -> Iterator[dict[str, str]]:
+    """Build the same mappings as stream_xml, for this one document."""
+    for _, person in etree.iterparse(file, tag="person"):
+        yield {"@id": person.get("id"), **{field.tag: field.text or "" for field in person}}
+        person.clear()
+        while person.getprevious() is not None:
+            del person.getparent()[0]
+
+
+def our_people(file: Path) -> Iterator[Any]:
+    """Stream the people of a file."""
+    with file.open("rb") as source:
+        yield from stream_xml(source, "people/person")
+
+
+def xml_case(folder: Path) -> Case:
+    """Give the case of a file with 100,000 elements: 20,000 people with four fields each."""
+    file, person = folder / "people.xml", "<name>Person {0}</name>\n<age>{0}</age>\n<village>Mbeya</village>\n<note/>"
+    people = "\n".join(f'<person id="{n}">\n{person.format(n)}\n</person>' for n in range(20_000))
+    file.write_text(f"<people>\n{people}\n</people>")
+    assert list(our_people(file)) == list(bare_people(file))
+    return Case(
+        "streaming 100,000 XML elements",
+        each_call(lambda: deque(bare_people(file), 0), 1),
+        each_call(lambda: deque(our_people(file), 0), 1),
+        1.3,
+    )
+
+
 def http_cases(url: str, bare: httpx.Client, ours: Client) -> list[Case]:
     """Give the cases that ask a server: one request after another, and eight at a time."""
     body, items = {"text": "x" * 1000}, range(80)
@@ -140,7 +175,20 @@ def http_cases(url: str, bare: httpx.Client, ours: Client) -> list[Case]:
         job = Job(each(items, http.get("/slow"), concurrency=8))
         assert Run(Workflow.of(job), credentials=entry).execute() == "success"
 
+    def bare_pages() -> None:
+        found, path = [], "/pages/1"
+        while path:
+            page = bare.get(f"{url}{path}").json()
+            found += page["results"]
+            path = page["next"]
+        assert len(found) == 100_000
+
+    def our_pages() -> None:
+        run = Run(Workflow.of(Job(http.get_all("/pages/1"), _counted)), credentials=entry)
+        assert (run.execute(), run.state.data) == ("success", 100_000)
+
     return [
+        Case("get_all, 100 pages of 1,000 records", each_call(bare_pages, 1), each_call(our_pages, 1), 1.3),
         Case(
             "GET 1 KB",
             each_call(lambda: bare.get(f"{url}/x").json(), 300),
@@ -186,7 +234,7 @@ def dhis2_cases(bare: httpx.Client, entry: Mapping[str, str]) -> list[Case]:
 def main() -> int:
     """Measure everything; the exit code says whether a limit was passed."""
     with tempfile.TemporaryDirectory() as folder:
-        measured = [measure(case) for case in cases(Path(folder))]
+        measured = [measure(case) for case in [*cases(Path(folder)), xml_case(Path(folder))]]
     with local_server() as url, httpx.Client(trust_env=False) as bare, Client(HttpConfiguration(base_url=url)) as ours:
         measured += [measure(case) for case in http_cases(url, bare, ours)]
     with dhis2_server() as entry, httpx.Client(trust_env=False) as bare:

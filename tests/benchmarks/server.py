@@ -10,10 +10,21 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 BODY = json.dumps({"text": "x" * 1000}).encode()
+PAGES = 100
+RECORDS = [{"id": n, "name": f"Amina {n}", "seen": "2024-05-02", "beds": 7, "note": None} for n in range(1000)]
+
+
+def page(number: int) -> bytes:
+    """Give a page of 1,000 records and the link to the next one."""
+    following = f"/pages/{number + 1}" if number < PAGES else None
+    return json.dumps({"results": [{**record, "page": number} for record in RECORDS], "next": following}).encode()
+
+
+BODIES = {f"/pages/{number}": page(number) for number in range(1, PAGES + 1)}
 
 
 class Handler(BaseHTTPRequestHandler):
-    """Answers GET and POST alike; below /slow after 20 ms."""
+    """Answers GET and POST alike; below /slow after 20 ms, below /pages with 1,000 records."""
 
     protocol_version = "HTTP/1.1"
     wbufsize = -1
@@ -26,9 +37,10 @@ class Handler(BaseHTTPRequestHandler):
             time.sleep(0.02)
         self.send_response(200)
         self.send_header("Content-Type", "application/json")
-        self.send_header("Content-Length", str(len(BODY)))
+        body = BODIES.get(self.path, BODY)
+        self.send_header("Content-Length", str(len(body)))
         self.end_headers()
-        self.wfile.write(BODY)
+        self.wfile.write(body)
 
     do_POST = do_GET  # noqa: N815 - the name that the base class calls
 

@@ -30,7 +30,8 @@ finally:
 
 
 @pytest.mark.parametrize(
-    "arguments", [["--help"], ["--version"], ["run", "--help"], ["adaptors", "list"], ["run", "job.py"]]
+    "arguments",
+    [["--help"], ["--version"], ["run", "--help"], ["check", "--help"], ["adaptors", "list"], ["run", "job.py"]],
 )
 def test_the_command_imports_nothing_heavy_itself(write_job: WriteJob, tmp_path, arguments):
     """What adaptors need is imported in child processes, and not even lxml or pydantic here."""
@@ -107,7 +108,7 @@ def test_adaptors_show_one_operation(crossdock: Crossdock):
     ("arguments", "code", "said"),
     [
         (["rnu"], 2, "There is no command 'rnu'. Did you mean 'run'?"),
-        (["zzz"], 2, "There is no command 'zzz'. The commands are: adaptors, cursors, run."),
+        (["zzz"], 2, "There is no command 'zzz'. The commands are: adaptors, check, cursors, run."),
         (["adaptors", "lsit"], 2, "Did you mean 'list'?"),
         (["run", "job.py", "--stat", "x"], 2, "Did you mean '--state'?"),
         (["run"], 2, "Missing argument 'JOB'"),

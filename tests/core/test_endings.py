@@ -6,8 +6,8 @@ import signal
 from typing import Any
 
 import pytest
+from crossdock.testing import Close, Stall
 from fix_command import Crossdock, Done, StartCrossdock, WriteJob, WriteJson
-from fix_silent import Silent
 
 INPUT = {"data": {"id": 7}}
 IMPORTS = "import os, subprocess, sys, time\nfrom crossdock import *\n"
@@ -135,22 +135,21 @@ def is_alive(pid: int) -> bool:
 
 
 @pytest.mark.parametrize("method", ["post", "put", "patch", "delete"])
-def test_cl_05_a_write_without_an_answer_is_unknown(end, write_json, silent: Silent, method):
-    silent.hangs_up = True
-    credentials = write_json({"base_url": silent.address}, "credentials.json")
+def test_cl_05_a_write_without_an_answer_is_unknown(end, write_json, faulty_server, method):
+    server = faulty_server(Close())
+    credentials = write_json({"base_url": server.url}, "credentials.json")
     done = end(
         f"from crossdock.adaptors import http\njob = Job(http.{method}('/people', json=[1]))",
         "--credentials",
         credentials,
     )
-    assert silent.received.is_set()
+    assert len(server.requests) == 1
     assert (done.returncode, done.json["errors"]["job"]["code"]) == (7, "unknown_outcome"), done.stderr
     assert "job: unknown in " in done.stderr
 
 
-def test_cl_05_a_read_without_an_answer_failed(end, write_json, silent: Silent):
-    silent.hangs_up = True
-    credentials = write_json({"base_url": silent.address}, "credentials.json")
+def test_cl_05_a_read_without_an_answer_failed(end, write_json, faulty_server):
+    credentials = write_json({"base_url": faulty_server(Close()).url}, "credentials.json")
     done = end("from crossdock.adaptors import http\njob = Job(http.get('/people'))", "--credentials", credentials)
     assert done.returncode == 1, done.stderr
 
@@ -190,12 +189,13 @@ def test_cl_05_a_signal_ends_user_code(
 
 @pytest.mark.parametrize(("number", "outcome", "code"), SIGNALS)
 def test_cl_05_a_signal_ends_a_wait_for_an_answer(
-    start_crossdock: StartCrossdock, write_job, write_json, silent: Silent, number, outcome, code
+    start_crossdock: StartCrossdock, write_job, write_json, faulty_server, number, outcome, code
 ):
     job = write_job("from crossdock import Job\nfrom crossdock.adaptors import http\njob = Job(http.get('/'))")
-    credentials = write_json({"base_url": silent.address}, "credentials.json")
+    server = faulty_server(Stall())
+    credentials = write_json({"base_url": server.url}, "credentials.json")
     process = start_crossdock("run", job, "--credentials", credentials)
-    assert silent.received.wait(30)
+    server.wait_for_requests(timeout=30)
     process.send_signal(number)
     out, err = process.communicate(timeout=30)
     assert (process.returncode, f"job: {outcome} in " in err) == (code, True), err

@@ -137,6 +137,15 @@ def test_a_mapping_that_may_hold_functions_keeps_them_and_its_paths_are_looked_u
     assert with_bare_callables(kept)(given).data is kept
 
 
+def test_a_function_that_may_stand_for_a_value_is_left_alone():
+    @operation
+    def walk(state, pages: str | Callable[[int], int]):
+        return state.result(pages)
+
+    assert walk(abs)(State()).data is abs
+    assert walk(state.style)(State(style="next")).data == "next"
+
+
 def test_a_mapping_of_plain_values_has_its_functions_called():
     assert with_values({404: lambda s: s.data, 502: state.data})(State(data=7)).data == {404: 7, 502: 7}
 

@@ -22,6 +22,18 @@ from crossdock import (
     when,
 )
 from crossdock.adaptors import dhis2, http, postgresql
+from crossdock.testing import (
+    Address,
+    Close,
+    Drip,
+    FaultyServer,
+    Reset,
+    Stall,
+    StartFaultyServer,
+    StartTcpProxy,
+    TcpProxy,
+    http_reply,
+)
 from crossdock_http import Client, HttpConfiguration
 
 adaptor = Adaptor("acme", configuration=HttpConfiguration, connect=Client)
@@ -73,3 +85,16 @@ double()  # type: ignore[call-arg]
 register({}, notfy=True)  # type: ignore[call-arg]
 http.get("/x", querry={})  # type: ignore[call-arg]
 each([1], tell, on_error="ignore")  # type: ignore[arg-type]
+
+
+def test_of_an_adaptor(faulty_server: StartFaultyServer, tcp_proxy: StartTcpProxy, closed_port: Address) -> None:
+    """Use the fixtures of crossdock.testing."""
+    server = faulty_server(
+        b"", [http_reply(b"[]", status=503, retry_after="1"), Reset()], lambda request: Drip(request)
+    )
+    assert_type(server, FaultyServer)
+    server.script(Close())
+    proxy = tcp_proxy(*server.address, cut_response_at=10, cut=Stall())
+    assert_type(proxy, TcpProxy)
+    proxy.cut_response_at = None
+    assert_type((server.url, proxy.url, closed_port.url), tuple[str, str, str])

@@ -5,12 +5,14 @@ from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from typing import Any, Self, Unpack
 from uuid import uuid4
+from weakref import WeakSet
 
 from crossdock import Answer, warn
 from crossdock.scope import open_run
 from pydantic import SecretStr
 
 from crossdock_http.address import origin, shown, target_of, url_of
+from crossdock_http.arguments import check_options, checked_method, headers_of
 from crossdock_http.configuration import HttpConfiguration
 from crossdock_http.content import (
     Query,
@@ -18,7 +20,7 @@ from crossdock_http.content import (
     RequestOptions,
     SendOptions,
     content_of,
-    headers_of,
+    query_asked,
     query_of,
     with_query,
 )
@@ -29,7 +31,7 @@ from crossdock_http.pace import Pace
 from crossdock_http.paging import Limits, Page, Pages, Place, read_pages
 from crossdock_http.patience import patiently
 from crossdock_http.recording import exchange_of, planned
-from crossdock_http.reply import READS, Reply
+from crossdock_http.reply import READS, Live, Reply
 from crossdock_http.streaming import StreamParse, records_of
 from crossdock_http.transport import Exchange
 
@@ -68,8 +70,11 @@ class Client:
         self._headers = headers_of({"authorization": authorization, **own, **(headers or {})})
         self._query: Query = query_of({key.query: key.value.get_secret_value()}) if key and key.query else []
         self._pace = Pace(configuration.rate) if configuration.rate is not None else None
-        self._tokens = Tokens(configuration.oauth2, self._sent) if configuration.oauth2 is not None and known else None
+        self._tokens = (
+            Tokens(configuration.oauth2, self._log_in) if configuration.oauth2 is not None and known else None
+        )
         self._exchange: Exchange | None = None
+        self._live: WeakSet[Live] = WeakSet()
         self._open = ExitStack()
 
     @property
@@ -84,6 +89,8 @@ class Client:
 
     def __exit__(self, *_: object) -> None:
         self._exchange = None
+        for live in self._live:
+            live.close()
         self._open.close()
 
     def url(self, path: str, params: Mapping[str, Any] | None = None) -> str:
@@ -189,37 +196,41 @@ class Client:
         reply = self._reply(request, options, live=True)
         reply.check(options.get("ok"), options.get("errors"), reply.data)
         if reply.live is not None:
-            self._open.callback(reply.live.close)
+            self._live.add(reply.live)
         return reply
 
     def _request(self, method: str, url: str, options: RequestOptions) -> Answer:
-        request = self._made(method.upper(), url, options)
+        request = self._made(checked_method(method), url, options)
         if request.method not in READS and planned(request, self._shown_headers(request)):
             return Answer(None, response={"method": request.method, "url": shown(request.url), "planned": True})
         answer = self._reply(request, options).answer(options)
-        if options.get("query"):
-            answer.response = {**(answer.response or {}), "query": dict(options["query"] or {})}
+        if query := query_asked(url, options.get("query") or {}):
+            answer.response = {**(answer.response or {}), "query": query}
         return answer
 
     def _made(self, method: str, url: str, options: SendOptions) -> Request:
         """Make a request of what every request has and what this one was given."""
+        check_options(options)
         content, own = content_of(options), options.get("headers") or {}
         left_out = {name.lower() for name, value in own.items() if value is None} if own else ()
         headers = {name: value for name, value in self._headers.items() if name not in left_out}
         if content.type is not None:
             headers["content-type"] = content.type
         headers |= headers_of(own)
+        if isinstance(content.body, tuple):
+            headers.pop("content-type", None)  # only who writes the parts knows what divides them
         if idempotent := options.get("idempotent"):
-            headers.setdefault("idempotency-key", str(uuid4()) if idempotent is True else str(idempotent))
+            headers |= headers_of({"idempotency-key": uuid4() if idempotent is True else idempotent}) | headers
         query = query_of(options.get("query") or {}) + self._query
-        return Request(method, with_query(url, query), headers, content.body)
+        login = "authorization" not in headers and "authorization" not in left_out
+        return Request(method, with_query(url, query), headers, content.body, login)
 
     def _reply(self, request: Request, options: SendOptions, *, live: bool = False) -> Reply:
         """Send a request, with all the patience that it may have."""
         deadline = Deadline(options.get("timeout") or self._configuration.timeout)
         retry = options.get("retry")
         return patiently(
-            lambda: self._followed(request, deadline, _kept(options), live=live),
+            lambda: self._followed(request, deadline, _kept(request.method, options), live=live),
             method=request.method,
             retry=self._configuration.retry if retry is None else retry,
             idempotent=bool(options.get("idempotent")),
@@ -254,7 +265,7 @@ class Client:
 
     def _authorized(self, request: Request, deadline: Deadline, *, live: bool) -> Reply:
         """Send a request with an access token, where there is one; a token that is refused is fetched anew once."""
-        if self._tokens is None or "authorization" in request.headers or not self._is_own(request):
+        if self._tokens is None or not request.login or not self._is_own(request):
             return self._sent(request, deadline, live=live)
         token = self._tokens.current(deadline)
         reply = self._sent(_with_token(request, token), deadline, live=live)
@@ -265,6 +276,13 @@ class Client:
 
     def _sent(self, request: Request, deadline: Deadline, *, live: bool = False) -> Reply:
         """Send a request once, when it is its turn."""
+        return self._turn(request, deadline).send(request, deadline, live=live)
+
+    def _log_in(self, request: Request, deadline: Deadline) -> Reply:
+        return self._turn(request, deadline).log_in(request, deadline)
+
+    def _turn(self, request: Request, deadline: Deadline) -> Exchange:
+        """Wait until the pace allows a request; give what sends it."""
         if self._exchange is None:
             raise RuntimeError("the Client is not open: use it in a with statement")
         left = deadline.left()
@@ -275,7 +293,7 @@ class Client:
                 f"{request}: the time of {deadline.seconds:g} s was over before it was sent",
                 fix="Give it more time (timeout=seconds), or allow a higher rate in the credential.",
             )
-        return self._exchange.send(request, deadline, live=live)
+        return self._exchange
 
     def _is_own(self, request: Request) -> bool:
         base_url = self._configuration.base_url
@@ -300,11 +318,11 @@ def _given(options: RequestOptions) -> RequestOptions:
     return {name: value for name, value in options.items() if value is not None}  # type: ignore[return-value]
 
 
-def _kept(options: SendOptions) -> frozenset[int]:
-    """Give the statuses that the job wants to see, redirects included."""
+def _kept(method: str, options: SendOptions) -> frozenset[int]:
+    """Give the statuses that the job wants to see instead of being led on."""
     errors = options.get("errors")
-    if errors is False:
-        return _REDIRECTS
+    if errors is False:  # a read is led on all the same; a write would end there with an error
+        return _REDIRECTS if method not in READS else frozenset()
     return frozenset(options.get("ok") or ()) | frozenset(errors if isinstance(errors, Mapping) else ())
 
 

@@ -3,9 +3,9 @@
 from base64 import b64encode
 from collections.abc import Iterator
 from typing import Literal
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
-from pydantic import AliasChoices, BaseModel, Field, SecretStr, field_validator, model_validator
+from pydantic import AliasChoices, BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
 
 
 class ApiKey(BaseModel):
@@ -43,6 +43,8 @@ class OAuth2(BaseModel):
 
 class HttpConfiguration(BaseModel):
     """Where an HTTP system is and how to identify oneself: with a user, a token, or not at all."""
+
+    model_config = ConfigDict(hide_input_in_errors=True)  # the input holds the secrets
 
     base_url: str | None = Field(
         None, description="The address that all paths lie below, such as https://kobo.example.org."
@@ -86,6 +88,8 @@ class HttpConfiguration(BaseModel):
     def _one_way_in(self) -> "HttpConfiguration":
         if (self.username is None) != (self.password is None):
             raise ValueError("username and password go together")
+        if ":" in (self.username or "") and self.auth == "basic":
+            raise ValueError("a username of basic authentication can't hold a colon (RFC 7617, section 2)")
         ways = {"username": self.username, "token": self.token, "api_key": self.api_key, "oauth2": self.oauth2}
         given = [name for name, value in ways.items() if value is not None]
         if len(given) > 1:
@@ -109,7 +113,7 @@ class HttpConfiguration(BaseModel):
         if self.password is not None and (header := self.authorization()):
             yield header.removeprefix("Basic ")
         if self.proxy is not None and (password := urlsplit(self.proxy.get_secret_value()).password):
-            yield password
+            yield from {password, unquote(password)}
         if self.oauth2 is not None and self.oauth2.client_secret is not None:
             yield b64encode(f"{self.oauth2.client_id}:{self.oauth2.client_secret.get_secret_value()}".encode()).decode()
 
@@ -118,6 +122,6 @@ def _checked_address(value: str, *, with_user: bool = False) -> str:
     parts = urlsplit(value)
     _ = parts.port  # raises for one that can't be
     known = parts.scheme in ("http", "https") and parts.hostname
-    if not known or parts.query or parts.fragment or (parts.username and not with_user):
-        raise ValueError("write it as https://host/path, without user, query or fragment")
+    if not known or parts.query or parts.fragment or ("@" in parts.netloc and not with_user):
+        raise ValueError(f"write it as https://host/path, without {'' if with_user else 'user, '}query or fragment")
     return value.rstrip("/")

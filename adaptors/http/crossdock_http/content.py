@@ -1,19 +1,16 @@
 """What a request is made of: its options, and how its query, headers and body are written."""
 
-import json as json_module
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any, Literal, NamedTuple, TypedDict
-from urllib.parse import parse_qsl, quote, urlencode, urlsplit
+from typing import Any, NamedTuple, TypedDict
+from urllib.parse import parse_qs, parse_qsl, quote, urlencode, urlsplit
 
 from crossdock import Answer
-from crossdock.state import encode
-from pydantic import SecretStr
+from crossdock.errors import ArgumentError
 
 from crossdock_http.address import shown
-from crossdock_http.errors import HttpError
+from crossdock_http.arguments import Parse, json_of, text_of
 
-Parse = Literal["auto", "json", "text", "xml", "csv", "bytes", "lines"]
 Query = list[tuple[str, str]]
 Errors = Mapping[int, bool | str | Callable[[Answer], Any]] | bool
 
@@ -81,9 +78,14 @@ class Request(NamedTuple):
     url: str
     headers: Mapping[str, str]
     body: bytes | tuple[Part, ...] | None = None
+    login: bool = True
+    """Whether the credential may still add who it is: the job gave no Authorization header, nor left it out."""
 
     def __str__(self) -> str:
         return f"{self.method} {shown(self.url)}"
+
+    def __repr__(self) -> str:
+        return f"<Request {self}>"  # the fields hold secrets, and whoever handles logs may show them
 
 
 def content_of(options: SendOptions) -> Content:
@@ -91,16 +93,18 @@ def content_of(options: SendOptions) -> Content:
     given = [name for name in ("json", "form", "multipart", "body") if options.get(name) is not None]
     type_ = options.get("content_type")
     if len(given) > 1:
-        raise HttpError(f"the request has several bodies: {', '.join(given)}", fix="Give one of them.")
+        raise ArgumentError(f"the request has several bodies: {', '.join(given)}", fix="Give one of them.")
+    if type_ is not None and given and given[0] in ("form", "multipart"):
+        raise ArgumentError(f"content_type goes with json or body, and the request has {given[0]}", fix="Leave it out.")
     if options.get("json") is not None:
-        return Content(encode(options["json"]), type_ or "application/json")
+        return Content(json_of(options["json"], "json"), type_ or "application/json")
     if (fields := options.get("form")) is not None:
-        return Content(urlencode(query_of(fields)).encode(), "application/x-www-form-urlencoded")
+        return Content(urlencode(query_of(fields, "form")).encode(), "application/x-www-form-urlencoded")
     if (parts := options.get("multipart")) is not None:
         return Content(tuple(parts_of(parts)), None)  # the type names a boundary, which is chosen when it is sent
     body = options.get("body")
     if isinstance(body, str):
-        return Content(body.encode(), type_ or "text/plain; charset=utf-8")
+        return Content(text_of(body, "body").encode(), type_ or "text/plain; charset=utf-8")
     return Content(body, type_ or (None if body is None else "application/octet-stream"))
 
 
@@ -112,42 +116,28 @@ def parts_of(fields: Mapping[str, Any]) -> Iterator[Part]:
         elif isinstance(value, bytes):
             yield Part(name, value)
         elif isinstance(value, Mapping | list | tuple):
-            yield Part(name, encode(value), type="application/json")
+            yield Part(name, json_of(value, f"multipart[{name!r:.80}]"), type="application/json")
         elif value is not None:
-            yield Part(name, _text(value).encode())
+            yield Part(name, text_of(value, f"multipart[{name!r:.80}]").encode())
 
 
-def headers_of(given: Mapping[str, Any]) -> dict[str, str]:
-    """Give headers with lower-case names; None leaves one out.
-
-    Raises:
-        HttpError: A value holds a line break or NUL, which would start another header.
-    """
-    headers: dict[str, str] = {}
-    for name, value in given.items():
-        plain = value.get_secret_value() if isinstance(value, SecretStr) else value
-        if plain is None:
-            continue
-        text = f"{name}{plain}"
-        if not text.isascii():
-            raise HttpError(
-                f"the header {name!r:.80} holds characters that are not ASCII; nothing was sent",
-                fix="Encode the value as the system's documentation says.",
-            )
-        if "\r" in text or "\n" in text or "\0" in text:
-            raise HttpError(
-                f"the header {name!r:.80} holds a line break or NUL; nothing was sent", fix="Remove it from the value."
-            )
-        headers[name.lower()] = str(plain)
-    return headers
-
-
-def query_of(given: Mapping[str, Any]) -> Query:
+def query_of(given: Mapping[str, Any], what: str = "query") -> Query:
     """Give query parameters; a list repeats its key, None leaves it out, a dict is JSON."""
     pairs = [
         (key, item) for key, value in given.items() for item in (value if isinstance(value, list | tuple) else [value])
     ]
-    return [(key, _text(value)) for key, value in pairs if value is not None]
+    return [(key, text_of(value, f"{what}[{key!r:.80}]")) for key, value in pairs if value is not None]
+
+
+def query_asked(url: str, given: Mapping[str, Any]) -> dict[str, Any]:
+    """Give the query that a request asks with, for its metadata; what the URL has wins.
+
+    >>> query_asked("https://x.example/a?page=2", {"page": 1, "tag": ["a", "b"], "q": None})
+    {'page': '2', 'tag': ['a', 'b']}
+    """
+    own = parse_qs(urlsplit(url).query, keep_blank_values=True)
+    single = {name: values[0] if len(values) == 1 else values for name, values in own.items()}
+    return {**{name: value for name, value in given.items() if value is not None}, **single}
 
 
 def with_query(url: str, query: Query) -> str:
@@ -162,12 +152,3 @@ def with_query(url: str, query: Query) -> str:
     there = {name for name, _ in parse_qsl(own, keep_blank_values=True)} if own else ()
     added = urlencode([pair for pair in query if pair[0] not in there], quote_via=quote, safe="")
     return f"{url}{'&' if own else '' if url.endswith('?') else '?'}{added}" if added else url
-
-
-def _text(value: Any) -> str:
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, str | int | float):
-        return str(value)
-    plain = json_module.loads(encode(value))
-    return plain if isinstance(plain, str) else encode(value).decode()

@@ -20,6 +20,10 @@ class Deadline:
         self.seconds = seconds
         self._end = monotonic() + seconds
 
+    def renew(self) -> None:
+        """Begin anew: from now on it stands for one silence, and no longer for the whole."""
+        self._end = monotonic() + self.seconds
+
     def left(self) -> float:
         """Give the seconds that are left; zero or less means none."""
         return self._end - monotonic()

@@ -26,9 +26,9 @@ def download(client: Client, path: str, file: Path, options: SendOptions) -> Ans
     Returns:
         ``bytes``, ``sha256`` and ``type`` of the file.
     """
-    reply = client.receive("GET", path, options)
     with NamedTemporaryFile(dir=file.parent, prefix=".download-", delete=False) as part:
         try:
+            reply = client.receive("GET", path, options)
             written = _written(reply, part, client.max_download_bytes)
             part.flush()
             os.fsync(part.fileno())

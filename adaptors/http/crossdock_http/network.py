@@ -11,7 +11,10 @@ from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
 
-from crossdock_http.errors import BlockedAddressError, HttpConnectionError
+from crossdock_http.errors import BlockedAddressError
+
+_GLOBAL = IPv6Network("2000::/3")
+"""The IPv6 addresses that are given out for the public internet (RFC 4291, 2.4)."""
 
 _NAT64 = IPv6Network("64:ff9b::/96")
 
@@ -24,35 +27,27 @@ class Reach:
         everywhere: Whether all others may be anywhere, too.
     """
 
-    def __init__(self, trusted: Iterable[str | None], *, everywhere: bool) -> None:
+    def __init__(self, trusted: Iterable[str | None] = (), *, everywhere: bool) -> None:
         self._trusted = frozenset(trusted)
         self._everywhere = everywhere
 
-    def addresses(self, host: str, port: int) -> Iterable[str]:
-        """Give what to connect to for a host: itself if it is trusted, else the addresses that were judged."""
-        return (host,) if self._everywhere or host in self._trusted else addresses_of(host, port)
+    def addresses(self, host: str, port: int) -> list[str]:
+        """Look a host up, and give its addresses; all of them are public if it may not be anywhere.
+
+        Raises:
+            BlockedAddressError: One of them is inside a network: private, loopback, link-local …
+            OSError: There is no such host.
+            UnicodeError: There can't be one.
+        """
+        found = [str(address[0]) for *_, address in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)]
+        if not (self._everywhere or host in self._trusted) and not all(is_public(address) for address in found):
+            raise BlockedAddressError(f"{host} leads to an address inside a private network; nothing was sent")
+        return found
 
     def check(self, host: str, port: int) -> None:
         """Judge a host that a proxy will look up and connect to."""
-        with suppress(HttpConnectionError):  # what only the proxy can look up is the proxy's to judge
+        with suppress(OSError, UnicodeError):  # what only the proxy can look up is the proxy's to judge
             self.addresses(host, port)
-
-
-def addresses_of(host: str, port: int) -> list[str]:
-    """Look a host up, and give its addresses if all of them are on the public internet.
-
-    Raises:
-        BlockedAddressError: One of them is inside a network: private, loopback, link-local …
-        HttpConnectionError: There is no such host.
-    """
-    try:
-        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    except (OSError, UnicodeError) as error:
-        raise HttpConnectionError(f"the host {host} can't be looked up") from error
-    addresses = [str(address[0]) for *_, address in found]
-    if not all(is_public(address) for address in addresses):
-        raise BlockedAddressError(f"{host} leads to an address inside a private network; nothing was sent")
-    return addresses
 
 
 def is_public(address: str) -> bool:
@@ -62,7 +57,12 @@ def is_public(address: str) -> bool:
     (True, False, False)
     """
     ip = ip_address(address.partition("%")[0])
-    return all(form.is_global and not form.is_multicast for form in (ip, *_embedded(ip)))
+    return all(_is_global(form) for form in (ip, *_embedded(ip)))
+
+
+def _is_global(ip: IPv4Address | IPv6Address) -> bool:
+    given_out = isinstance(ip, IPv4Address) or ip in _GLOBAL or ip in _NAT64 or ip.ipv4_mapped is not None
+    return given_out and ip.is_global and not ip.is_multicast
 
 
 def _embedded(ip: IPv4Address | IPv6Address) -> Iterator[IPv4Address | IPv6Address]:

@@ -3,6 +3,7 @@
 RFC 6749: client credentials (4.4), refresh tokens (6), the client's own identification (2.3.1).
 """
 
+import re
 import threading
 from base64 import b64encode
 from collections.abc import Callable, Mapping
@@ -10,6 +11,8 @@ from time import monotonic
 from typing import Any
 from urllib.parse import quote_plus, urlencode
 
+from crossdock import UnknownOutcomeError
+from crossdock.errors import cut
 from crossdock.scope import open_run
 
 from crossdock_http.address import shown
@@ -21,6 +24,9 @@ from crossdock_http.reply import Reply
 
 _EARLY = 30.0
 """Seconds before its end at which a token counts as used up; half of its life if that is less."""
+
+_TOKEN = re.compile(r"[!-~]+")
+"""What can stand in an Authorization header; more than RFC 6750 allows, as systems give more."""
 
 Send = Callable[[Request, Deadline], Reply]
 
@@ -55,13 +61,23 @@ class Tokens:
             return self._token
 
     def _fetch(self, deadline: Deadline) -> None:
-        reply = self._send(self._request(), deadline)
-        granted = self._granted(reply)
+        granted = self._granted(self._asked(deadline))
         self._token = _learned(granted["access_token"])
         lasts = _seconds(granted.get("expires_in"))
         self._end = monotonic() + lasts - min(_EARLY, lasts / 2)
         if isinstance(granted.get("refresh_token"), str):  # the old one may not count any more
             self._refresh = _learned(granted["refresh_token"])
+
+    def _asked(self, deadline: Deadline) -> Reply:
+        """Ask for a token; to ask twice does no harm, so no answer is nothing that nobody knows."""
+        try:
+            return self._send(self._request(), deadline)
+        except UnknownOutcomeError as error:
+            raise LoginError(
+                f"{shown(self._login.token_url)} gave no answer that can be read, and no token",
+                fix="Check token_url and the network, and try again.",
+                transient=True,
+            ) from error
 
     def _request(self) -> Request:
         login = self._login
@@ -83,11 +99,13 @@ class Tokens:
             data = reply.data("json")
         except HttpError:
             data = None
-        if isinstance(data, dict) and reply.status == 200 and isinstance(data.get("access_token"), str):
-            return data
-        reason = data.get("error") if isinstance(data, dict) else None
+        known = data if isinstance(data, dict) else {}
+        token = known.get("access_token")
+        if reply.status == 200 and isinstance(token, str) and _TOKEN.fullmatch(token):
+            return known
+        told = [cut(known[name], 200) for name in ("error", "error_description") if isinstance(known.get(name), str)]
         raise LoginError(
-            f"{shown(self._login.token_url)} answered {reply.status} and gave no token{f': {reason}' if reason else ''}",
+            ": ".join([f"{shown(self._login.token_url)} answered {reply.status} and gave no token", *told]),
             status=reply.status,
             transient=reply.status in (429, 503),
         )

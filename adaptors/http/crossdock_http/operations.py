@@ -7,10 +7,11 @@ from typing import Any, TypedDict, Unpack
 from crossdock import Adaptor, Answer, Effect, State, run_file
 
 from crossdock_http import files
+from crossdock_http.arguments import Parse
 from crossdock_http.client import Client
 from crossdock_http.configuration import HttpConfiguration
-from crossdock_http.content import Errors, Parse, Part, RequestOptions
-from crossdock_http.errors import PagingError
+from crossdock_http.content import Errors, Part, RequestOptions
+from crossdock_http.errors import HttpError, PagingError
 from crossdock_http.paging import Limits, Pages
 from crossdock_http.reply import READS
 from crossdock_http.streaming import StreamParse
@@ -183,7 +184,7 @@ def get_all(
     except PagingError as error:
         error.items = found
         raise
-    return state.result(found if max_items is None else found[:max_items])
+    return state.result(found)
 
 
 @adaptor.operation(effect="read")
@@ -275,6 +276,8 @@ def upload(
         >>> upload("/api/attachments", "scan.pdf", fields={"patient": "P-7"})
         http.upload(<str 16>, <str 8>, fields=<dict 1>)
     """
+    if field in (fields or {}):
+        raise HttpError(f"the field {field!r:.80} is the file's and stands in fields, too", fix="Name one otherwise.")
     client, content = adaptor.connection, run_file(file)
     part = Part(field, content, content.name, type or guess_type(file)[0] or "application/octet-stream")
     parts = {**(fields or {}), field: part}

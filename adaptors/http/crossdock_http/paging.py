@@ -12,6 +12,7 @@ from crossdock import Answer, in_run, warn
 from crossdock.scope import open_run
 
 from crossdock_http.address import next_url, shown
+from crossdock_http.content import query_of, with_query
 from crossdock_http.errors import HttpError, PagingError, UrlError
 
 _LINK = re.compile(r"<([^>]*)>([^<]*)")
@@ -33,6 +34,8 @@ class Page(NamedTuple):
     items: list[Any]
     read: int
     """How many items there are up to its end."""
+    cut: bool = False
+    """Whether it had more items than are wanted."""
 
 
 class Style(Protocol):
@@ -81,8 +84,8 @@ class LinkHeader:
     def after(self, page: Page) -> Place | None:
         """Follow the link."""
         header = ((page.answer.response or {}).get("headers") or {}).get("link", "")
-        links = {rel: link for link, rest in _LINK.findall(header) for rel in _rels(rest)}
-        return _linked(page.place, links.get(self.rel))
+        links = (link for link, rest in _LINK.findall(header) if self.rel.lower() in _rels(rest))
+        return _linked(page.place, next(links, None))
 
 
 @dataclass(frozen=True)
@@ -217,6 +220,11 @@ class Limits(NamedTuple):
     max_pages: int = 10_000
     max_items: int | None = None
 
+    def cut(self, page: Page) -> Page:
+        """Leave away the items of a page that are too many."""
+        over = 0 if self.max_items is None else page.read - self.max_items
+        return page if over <= 0 else page._replace(items=page.items[:-over], read=page.read - over, cut=True)
+
     def reached(self, page: Page, number: int) -> bool:
         """Tell whether a page is the last to be read."""
         return number >= self.max_pages or (self.max_items is not None and page.read >= self.max_items)
@@ -228,6 +236,8 @@ def style_of(pages: Pages) -> Style:
         if pages not in _NAMED:
             raise HttpError(f"pages={pages!r:.80} is not known", fix=f"Use one of {', '.join(_NAMED)}, or a function.")
         return _NAMED[pages]
+    if isinstance(pages, type):
+        raise HttpError(f"pages is the class {pages.__name__}", fix=f"Call it: pages=http.{pages.__name__}().")
     return pages if hasattr(pages, "after") else _Told(pages)  # type: ignore[return-value]
 
 
@@ -253,13 +263,14 @@ def read_pages(
         fetch = get if concurrency == 1 else stack.enter_context(_Ahead(get, style, concurrency))
         for number in count(1):
             assert at is not None  # noqa: S101 - the loop ends where there is none
-            page = reader.read(at, fetch(at))
+            whole = reader.read(at, fetch(at))
+            page = limits.cut(whole)
             yield page
-            at = reader.new(_after(style, page))
-            if at is None or (limits.until is not None and limits.until(page.answer)):
-                return
-            if limits.reached(page, number):
+            at = None if limits.until is not None and limits.until(page.answer) else reader.new(_after(style, whole))
+            if page.cut or (at is not None and limits.reached(page, number)):
                 return _warn_of_rest(place, number, page)
+            if at is None:
+                return
 
 
 class _Reader:
@@ -275,15 +286,20 @@ class _Reader:
         found, last = items_of(answer.data, self._key), self._last
         if last is not None and found and found == last.items:
             raise PagingError(f"a page of {shown(place.url)} is the one before it once more")
-        self._seen.add(repr(place))
+        self._seen.add(_asked(place))
         self._last = Page(place, answer, found, (last.read if last is not None else 0) + len(found))
         return self._last
 
     def new(self, place: Place | None) -> Place | None:
         """Give the place if it was not read yet."""
-        if place is not None and repr(place) in self._seen:
+        if place is not None and _asked(place) in self._seen:
             raise PagingError(f"the next page of {shown(place.url)} is one that was read before")
         return place
+
+
+def _asked(place: Place) -> str:
+    """Give the URL that a place is asked at."""
+    return with_query(place.url, query_of(place.query))
 
 
 def _after(style: Style, page: Page) -> Place | None:
@@ -297,6 +313,8 @@ class _Ahead:
     """Reads pages before they are asked for; their places must be countable."""
 
     def __init__(self, get: Callable[[Place], Answer], style: Style, concurrency: int) -> None:
+        if concurrency < 1:
+            raise HttpError(f"concurrency={concurrency} is less than one page at a time", fix="Leave it out.")
         if not isinstance(style, PageNumber | Offset):
             raise HttpError(
                 f"pages of the style {type(style).__name__} can't be read concurrently",
@@ -326,7 +344,7 @@ class _Ahead:
 
 def _linked(place: Place, link: Any) -> Place | None:
     """Give the place that a link of a page leads to; it stays on the page's origin."""
-    if link is None or link == "":
+    if link is None or link is False or link == "":
         return None
     if not isinstance(link, str):
         raise PagingError(f"the link to the next page of {shown(place.url)} is of type {type(link).__name__}, not text")
@@ -335,7 +353,7 @@ def _linked(place: Place, link: Any) -> Place | None:
 
 def _rels(rest: str) -> list[str]:
     found = _REL.search(rest)
-    return found[1].split() if found is not None else []
+    return found[1].lower().split() if found is not None else []
 
 
 def _warn_of_rest(place: Place, pages: int, page: Page) -> None:

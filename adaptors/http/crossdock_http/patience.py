@@ -8,6 +8,7 @@ import logging
 from collections.abc import Callable
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from math import inf
 
 from crossdock import AdaptorError, UnknownOutcomeError
 
@@ -42,6 +43,8 @@ def retry_after(value: str | None, now: datetime | None = None) -> float | None:
         return None
     try:
         return max(0.0, float(int(value)))
+    except OverflowError:
+        return inf
     except ValueError:
         pass  # then it is a date, or nonsense
     try:
@@ -133,5 +136,5 @@ def _may_repeat(error: Exception, retry: int, *, repeatable: bool) -> bool:
     if isinstance(error, _RefusedForNow):
         return True
     if isinstance(error, HttpConnectionError):
-        return not error.sent or (retry > 0 and repeatable)
+        return error.transient and (not error.sent or (retry > 0 and repeatable))
     return isinstance(error, UnknownOutcomeError) and retry > 0 and repeatable

@@ -7,15 +7,18 @@ replaced by value before anything is written, so that it can be kept beside the 
 import json
 import threading
 from base64 import b64decode, b64encode
+from collections import deque
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from difflib import SequenceMatcher
-from hashlib import sha256
+from hashlib import file_digest, sha256
 from os import O_APPEND, O_CREAT, O_WRONLY, fdopen
 from os import open as open_file
 from pathlib import Path
 from typing import Any
+from weakref import WeakKeyDictionary, WeakSet
 
+from crossdock import Run
 from crossdock.redaction import Redactor
 from crossdock.scope import open_run
 
@@ -30,16 +33,33 @@ from crossdock_http.transport import Exchange, Transport
 _FILE = "http.jsonl"
 Described = dict[str, Any]
 
+_WRITING = threading.Lock()
+_RECORDED: WeakSet[Run] = WeakSet()
+"""The runs whose recording was begun; all systems of a run write into one file."""
+
+_REPLAYS: WeakKeyDictionary[Run, "Replay"] = WeakKeyDictionary()
+"""One for all systems of a run: two credentials may ask the same, and each gets its own answer."""
+
 
 @contextmanager
 def exchange_of(configuration: HttpConfiguration) -> Iterator[Exchange]:
     """Give what sends the requests of the run in progress, or of nobody's."""
     run = open_run()
     if run is not None and run.replay is not None:
-        yield Replay(run.replay / _FILE, run.redactor)
+        with _WRITING:
+            replay = _REPLAYS.setdefault(run, Replay(run.replay / _FILE, run.redactor))
+        yield replay
         return
     with Transport(configuration) as transport:
-        yield transport if run is None or run.record is None else Recorder(transport, run.record / _FILE, run.redactor)
+        yield transport if run is None or run.record is None else _recorder(transport, run, run.record / _FILE)
+
+
+def _recorder(transport: Transport, run: Run, file: Path) -> "Recorder":
+    with _WRITING:
+        if run not in _RECORDED:
+            file.unlink(missing_ok=True)  # what an earlier run recorded would answer before what this one does
+            _RECORDED.add(run)
+    return Recorder(transport, file, run.redactor)
 
 
 def planned(request: Request, headers: Mapping[str, str]) -> bool:
@@ -70,7 +90,6 @@ class Recorder:
         self._exchange = exchange
         self._file = file
         self._redactor = redactor
-        self._lock = threading.Lock()
 
     def send(self, request: Request, deadline: Deadline, *, live: bool = False) -> Reply:  # noqa: ARG002 - what is recorded is read whole
         """Send a request, and write it down with its reply."""
@@ -78,14 +97,21 @@ class Recorder:
         answered = {
             "status": reply.status,
             "reason": reply.reason,
-            "headers": {name: value for name, value in reply.headers.items() if name not in _OF_THE_CONNECTION},
+            "headers": {name: value for name, value in reply.headers.items() if name != "set-cookie"},
             "url": reply.url,
-            **_stored(reply.content),
         }
         entry, _ = self._redactor.in_value({"request": described(request), "response": answered})
-        with self._lock, fdopen(open_file(self._file, O_APPEND | O_CREAT | O_WRONLY, 0o600), "a") as file:
-            file.write(json.dumps(entry, ensure_ascii=False) + "\n")
+        entry["response"] |= _stored(reply.content, self._redactor)
+        line = json.dumps(entry, ensure_ascii=False) + "\n"
+        # Half a character of UTF-16, which JSON text may hold, is written as JSON's own escape.
+        data = line.encode("utf-8", "backslashreplace")
+        with _WRITING, fdopen(open_file(self._file, O_APPEND | O_CREAT | O_WRONLY, 0o600), "ab") as file:
+            file.write(data)
         return reply
+
+    def log_in(self, request: Request, deadline: Deadline) -> Reply:
+        """Send a request for a token, which is nobody's business."""
+        return self._exchange.log_in(request, deadline)
 
 
 class Replay:
@@ -99,48 +125,59 @@ class Replay:
     def __init__(self, file: Path, redactor: Redactor) -> None:
         self._redactor = redactor
         self._lock = threading.Lock()
-        lines = file.read_text(encoding="utf-8").splitlines() if file.exists() else []
-        self._left: list[dict[str, Any]] = [json.loads(line) for line in lines]
-        self._all = list(self._left)
+        self._left: dict[str, deque[Described]] = {}
+        for entry in _entries(file):
+            self._left.setdefault(_key(entry["request"]), deque()).append(entry["response"])
 
     def send(self, request: Request, deadline: Deadline, *, live: bool = False) -> Reply:  # noqa: ARG002 - nothing is waited for
         """Give the recorded reply to a request."""
         wanted, _ = self._redactor.in_value(described(request))
         with self._lock:
-            entry = next((entry for entry in self._left if entry["request"] == wanted), None)
-            if entry is None:
+            replies = self._left.get(_key(wanted))
+            if not replies:
                 raise self._not_recorded(request, wanted)
-            self._left.remove(entry)
-        recorded = entry["response"]
+            recorded = replies.popleft()
         content = b64decode(recorded["base64"]) if "base64" in recorded else recorded["text"].encode()
-        return Reply(
-            request.method,
-            recorded["url"],
-            recorded["status"],
-            recorded["reason"],
-            recorded["headers"],
-            content,
-            0.0,
-        )
+        head = (request.method, recorded["url"], recorded["status"], recorded["reason"], recorded["headers"])
+        return Reply(*head, content, 0.0)
+
+    def log_in(self, request: Request, deadline: Deadline) -> Reply:  # noqa: ARG002 - as above
+        """Give a token that opens nothing: the recording holds none."""
+        token = {"access_token": "recorded", "token_type": "Bearer"}
+        return Reply(request.method, shown(request.url), 200, "OK", {}, json.dumps(token).encode(), 0.0)
 
     def _not_recorded(self, request: Request, wanted: Described) -> NotRecordedError:
-        nearest = max(self._all, key=lambda entry: _alike(entry["request"], wanted), default=None)
+        key = _key(wanted)
+        nearest = max(self._left, key=lambda recorded: _alike(recorded, key), default=None)
         if nearest is None:
             return NotRecordedError(f"{request} was not recorded; the recording holds no requests")
-        used = "" if nearest in self._left else ", which was answered already"
-        told = ", ".join(_differences(nearest["request"], wanted)) or "nothing"
+        recorded = json.loads(nearest)
+        used = "" if self._left[nearest] else ", which was answered already"
+        told = ", ".join(_differences(recorded, wanted)) or "nothing"
         return NotRecordedError(
-            f"{request} was not recorded; the nearest is {nearest['request']['method']} {shown(nearest['request']['url'])}"
+            f"{request} was not recorded; the nearest is {recorded['method']} {shown(recorded['url'])}"
             f"{used}; it differs in: {told}"
         )
 
 
-_OF_THE_CONNECTION = frozenset({"connection", "content-encoding", "content-length", "set-cookie", "transfer-encoding"})
-"""Headers that say nothing of a body that was decoded, or are secret."""
+def _entries(file: Path) -> Iterator[dict[str, Described]]:
+    if not file.exists():
+        return
+    with file.open(encoding="utf-8") as lines:
+        for number, line in enumerate(lines, 1):
+            try:
+                yield json.loads(line)
+            except ValueError as error:
+                raise NotRecordedError(f"line {number} of {file} is no recorded exchange") from error
 
 
-def _alike(recorded: Described, wanted: Described) -> float:
-    return SequenceMatcher(None, json.dumps(recorded, sort_keys=True), json.dumps(wanted, sort_keys=True)).ratio()
+def _key(request: Described) -> str:
+    return json.dumps(request, sort_keys=True)
+
+
+def _alike(recorded: str, wanted: str) -> float:
+    most = 2000  # what the comparison of longer ones would cost grows with their square
+    return SequenceMatcher(None, recorded[-most:], wanted[-most:]).ratio()
 
 
 def _differences(recorded: Described, wanted: Described) -> Iterator[str]:
@@ -158,8 +195,13 @@ def _differences(recorded: Described, wanted: Described) -> Iterator[str]:
 
 
 def _part(part: Part) -> Described:
-    content = part.content.read_bytes() if isinstance(part.content, Path) else part.content
-    return {"name": part.name, "filename": part.filename, "type": part.type, "content": _shown(content)}
+    content = _summary(part.content) if isinstance(part.content, Path) else _shown(part.content)
+    return {"name": part.name, "filename": part.filename, "type": part.type, "content": content}
+
+
+def _summary(file: Path) -> Described:
+    with file.open("rb") as content:
+        return {"bytes": file.stat().st_size, "sha256": file_digest(content, "sha256").hexdigest()}
 
 
 def _shown(body: bytes | None) -> Any:
@@ -175,8 +217,11 @@ def _shown(body: bytes | None) -> Any:
         return text
 
 
-def _stored(content: bytes) -> dict[str, str]:
+def _stored(content: bytes, redactor: Redactor) -> dict[str, str]:
+    """Give a body as JSON can hold it; its secrets are masked before base64 hides them."""
+    text = redactor(content.decode("utf-8", "surrogateescape"))
     try:
-        return {"text": content.decode()}
-    except UnicodeDecodeError:
-        return {"base64": b64encode(content).decode()}
+        text.encode()
+    except UnicodeEncodeError:
+        return {"base64": b64encode(text.encode("utf-8", "surrogateescape")).decode()}
+    return {"text": text}

@@ -9,7 +9,8 @@ from crossdock.common.text import CsvError
 from crossdock.common.xml import XmlError
 from crossdock.errors import cut
 
-from crossdock_http.content import Errors, Parse, RequestOptions
+from crossdock_http.arguments import Parse
+from crossdock_http.content import Errors, RequestOptions
 from crossdock_http.errors import HttpError
 
 TRANSIENT = frozenset({408, 425, 429, 502, 503, 504})
@@ -26,6 +27,7 @@ _FIXES = {
     401: "Check the user, password or token of the credential.",
     403: "Give the user of the credential the right to do this.",
     404: "Check the path and base_url.",
+    407: "Check the user and password in the proxy of the credential.",
     429: "Send less at a time (rate in the credential), or repeat later: .retry(times, wait=seconds).",
 }
 
@@ -63,6 +65,9 @@ class Reply(NamedTuple):
     """Seconds since the request began."""
     live: Live | None = None
 
+    def __repr__(self) -> str:
+        return f"<Reply to {self.method} {self.url}: {self.status}>"  # no payload
+
     @property
     def type(self) -> str:
         """The media type, without its parameters."""
@@ -88,14 +93,7 @@ class Reply(NamedTuple):
         """
         parse, charset = options.get("parse") or "auto", options.get("charset")
         self.check(options.get("ok"), options.get("errors"), lambda: self.data(parse, charset))
-        try:
-            data = self.data(parse, charset)
-        except (HttpError, XmlError, CsvError) as error:
-            if self.method in READS:
-                raise
-            raise UnknownOutcomeError(
-                f"{self.method} {self.url} was answered {self.status}, and the answer can't be read: {error}"
-            ) from error
+        data = self._of_a_read(parse, charset) if self.method in READS else self._of_a_write(parse, charset)
         return Answer(data, response=self.metadata, status=self.status)
 
     def check(self, ok: set[int] | None, errors: Errors | None, read: Callable[[], Any]) -> None:
@@ -124,16 +122,15 @@ class Reply(NamedTuple):
             case "json":
                 return self._json()
             case "xml":
-                return parse_xml(self.content if (charset or self.charset) is None else self.text(charset))
+                return parse_xml(self.content, encoding=charset or self.charset)
             case "csv":
                 return list(parse_csv(self.text(charset)))
             case "bytes":
                 return self.content
             case "lines":
                 return self.text(charset).splitlines()
-            case "text":
+            case _:
                 return self.text(charset)
-        raise HttpError(f"parse={parse!r} is not known", fix="Use auto, json, text, xml, csv, bytes or lines.")
 
     @property
     def kind(self) -> Parse:
@@ -172,12 +169,29 @@ class Reply(NamedTuple):
     def not_json(self) -> HttpError:
         """Give the error of a body that is something else."""
         size = f" of {len(self.content)} bytes" if self.live is None else ""
+        named = "what it calls JSON, and is not," if self.kind == "json" else self.type or "no content type"
         return HttpError(
-            f"{self.method} {self.url} answered {self.type or 'no content type'}{size} where JSON was expected",
+            f"{self.method} {self.url} answered {self.status} with {named}{size} where JSON was expected",
             fix="Check base_url and the login: a page for people may stand there. Or ask for parse='text'.",
             status=self.status,
             body=cut(self.content.decode("utf-8", "replace"), 200),
         )
+
+    def _of_a_read(self, parse: Parse, charset: str | None) -> Any:
+        try:
+            return self.data(parse, charset)
+        except (XmlError, CsvError) as error:
+            raise HttpError(
+                f"{self.method} {self.url} answered {self.status}: {error}", fix=error.fix, **error.details
+            ) from error
+
+    def _of_a_write(self, parse: Parse, charset: str | None) -> Any:
+        try:
+            return self.data(parse, charset)
+        except (HttpError, XmlError, CsvError) as error:
+            raise UnknownOutcomeError(
+                f"{self.method} {self.url} was answered {self.status}, and the answer can't be read: {error}"
+            ) from error
 
     def _status_error(self, message: str | None) -> HttpError:
         return HttpError(

@@ -3,12 +3,15 @@
 import codecs
 import json
 from collections.abc import Callable, Iterable, Iterator
+from io import BytesIO, TextIOWrapper
+from itertools import chain
 from typing import Any, Literal
 
 from crossdock.common.text import stream_csv
 from crossdock.errors import cut
 
 from crossdock_http.errors import HttpError, ResponseTooLargeError
+from crossdock_http.json_list import TooLongError, items_of_list
 from crossdock_http.reply import Live, Reply
 
 StreamParse = Literal["auto", "lines", "jsonl", "json", "csv", "bytes"]
@@ -38,49 +41,78 @@ def records_of(reply: Reply, parse: StreamParse, items: str | None, charset: str
     reader = _READERS.get(kind)
     if reader is None:
         raise HttpError(f"parse={parse!r} is not known", fix=f"Use auto, {', '.join(_READERS)}.")
-    return _closing(body, reader(_Body(body, reply, charset, limit), items))
+    # JSON is UTF-8, whatever its media type adds (RFC 8259, 8.1 and 11).
+    charset = charset or (None if kind in ("json", "jsonl") else reply.charset) or "utf-8"
+    return _closing(body, reader(_Body(body, f"{reply.method} {reply.url}", charset, limit), items))
 
 
 class _Body:
     """The bytes of a reply, and what is known of them."""
 
-    def __init__(self, chunks: Iterable[bytes], reply: Reply, charset: str | None, limit: int) -> None:
+    def __init__(self, chunks: Iterable[bytes], what: str, charset: str, limit: int) -> None:
         self.chunks = chunks
-        self.what = f"{reply.method} {reply.url}"
-        self._charset = charset or reply.charset or "utf-8"
-        self._limit = limit
+        self.what = what
+        self.limit = limit
+        self._charset = charset
+
+    def text(self) -> Iterator[str]:
+        """Give its text, as it comes, without a byte order mark."""
+        decoder, begun = self._decoder(), False
+        for chunk in chain(filter(None, self.chunks), [b""]):
+            text = self._decoded(decoder, chunk, final=not chunk)
+            yield text if begun else text.removeprefix("\ufeff")
+            begun = begun or bool(text)
 
     def lines(self) -> Iterator[str]:
         """Give its lines, as text, each with its line break."""
-        decoder, begun = codecs.getincrementaldecoder(self._charset)(), list[str]()
-        for chunk in self.chunks:
-            first, *more = self._decoded(decoder, chunk).split("\n")
+        begun, size = list[str](), 0
+        for text in self.text():
+            first, *more = text.split("\n")
             begun.append(first)
             for part in more:
                 yield "".join(begun) + "\n"
-                begun = [part]
-            self._check_size(begun)
-        begun.append(self._decoded(decoder, b"", final=True))
+                begun, size = [part], 0
+            size += len(begun[-1])
+            if size > self.limit:
+                raise self.too_long("a line")
         if any(begun):
             yield "".join(begun)
 
-    def _check_size(self, begun: list[str]) -> None:
-        if sum(map(len, begun)) > self._limit:
-            raise ResponseTooLargeError(f"{self.what} answered a line of more than {self._limit} characters")
+    def too_long(self, what: str) -> ResponseTooLargeError:
+        """Give the error of a part that does not fit into memory."""
+        return ResponseTooLargeError(f"{self.what} answered {what} of more than {self.limit} characters")
 
-    def _decoded(self, decoder: codecs.IncrementalDecoder, chunk: bytes, *, final: bool = False) -> str:
+    def no_json(self, where: str, error: Exception) -> HttpError:
+        """Give the error of a part that is something else."""
+        return HttpError(
+            f"{self.what} answered something else than JSON {where}",
+            fix="Check what the system sends; or take its lines as they are: parse='lines'.",
+            why=cut(str(error), 200),
+        )
+
+    def _decoder(self) -> codecs.IncrementalDecoder:
+        try:
+            TextIOWrapper(BytesIO(), self._charset)  # refuses codecs that make no text
+            return codecs.getincrementaldecoder(self._charset)()
+        except LookupError as error:
+            raise self._false_charset("is not known") from error
+
+    def _decoded(self, decoder: codecs.IncrementalDecoder, chunk: bytes, *, final: bool) -> str:
         try:
             return decoder.decode(chunk, final)
         except UnicodeDecodeError as error:
-            raise HttpError(
-                f"{self.what} answered text whose charset {self._charset!r:.40} is false",
-                fix="Say which it is: charset='latin-1'.",
-            ) from error
+            raise self._false_charset("is false") from error
+
+    def _false_charset(self, reason: str) -> HttpError:
+        return HttpError(
+            f"{self.what} answered text whose charset {self._charset!r:.40} {reason}",
+            fix="Say which it is: charset='latin-1'.",
+        )
 
 
 def _lines(body: _Body, _: str | None) -> Iterator[str]:
     for line in body.lines():
-        yield line.rstrip("\r\n")
+        yield line.removesuffix("\n").removesuffix("\r")
 
 
 def _json_lines(body: _Body, _: str | None) -> Iterator[Any]:
@@ -89,22 +121,19 @@ def _json_lines(body: _Body, _: str | None) -> Iterator[Any]:
             try:
                 yield json.loads(line, parse_constant=_refuse)
             except (ValueError, RecursionError) as error:
-                raise HttpError(
-                    f"{body.what} answered something else than JSON in line {number}",
-                    fix="Check what the system sends; or take its lines as they are: parse='lines'.",
-                    line=number,
-                ) from error
+                raise body.no_json(f"in line {number}", error) from error
 
 
 def _json_items(body: _Body, items: str | None) -> Iterator[Any]:
-    import ijson  # imported late: few jobs stream
-
     try:
-        yield from ijson.items(_File(body.chunks), f"{items}.item" if items else "item", use_float=True)
-    except ijson.JSONError as error:
+        yield from items_of_list(body.text(), items, body.limit)
+    except TooLongError:
+        raise body.too_long("an item") from None
+    except ValueError as error:
+        where = "than a JSON list" if items is None else f"than a JSON object with a list under {items!r:.80}"
         raise HttpError(
-            f"{body.what} answered something else than JSON",
-            fix="Check what the system sends.",
+            f"{body.what} answered something else {where}, or broke off",
+            fix="Check what the system sends; name the key of the list: items='results'.",
             why=cut(str(error), 200),
         ) from error
 
@@ -124,17 +153,6 @@ _READERS: dict[str, Callable[[_Body, str | None], Iterator[Any]]] = {
     "csv": _csv_rows,
     "bytes": _bytes,
 }
-
-
-class _File:
-    """Chunks as a file, for readers that want one."""
-
-    def __init__(self, chunks: Iterable[bytes]) -> None:
-        self._chunks = iter(chunks)
-
-    def read(self, size: int = -1) -> bytes:
-        """Give the next chunk, whatever its size; an empty one is the end."""
-        return b"" if size == 0 else next((chunk for chunk in self._chunks if chunk), b"")
 
 
 def _closing(body: Any, records: Iterator[Any]) -> Iterator[Any]:

@@ -7,20 +7,35 @@ from tempfile import NamedTemporaryFile
 
 from crossdock.errors import CredentialError
 
+from crossdock_http.configuration import HttpConfiguration
+from crossdock_http.library import httpx
+
 _PEM = "-----BEGIN "
 
 
-def trusting(ca: str) -> ssl.SSLContext:
+def tls_context(configuration: HttpConfiguration) -> ssl.SSLContext:
+    """Make the TLS context of a credential: TLS 1.2 at least, certificates checked unless it says otherwise."""
+    known = configuration
+    if known.ca is not None and known.verify:
+        context = _trusting(known.ca)
+    else:
+        context = httpx.create_ssl_context(verify=known.verify, trust_env=known.trust_env)
+    if known.cert is not None and known.key is not None:
+        _identify(context, known.cert, known.key.get_secret_value())
+    return context
+
+
+def _trusting(ca: str) -> ssl.SSLContext:
     """Make a context that trusts one authority and no other.
 
     Args:
         ca: Its certificate: a PEM file or PEM text.
     """
-    with _told("ca"):
+    with _told("ca" if _PEM in ca else f"ca {ca!r:.200}"):
         return ssl.create_default_context(cadata=ca) if _PEM in ca else ssl.create_default_context(cafile=ca)
 
 
-def identify(context: ssl.SSLContext, cert: str, key: str) -> None:
+def _identify(context: ssl.SSLContext, cert: str, key: str) -> None:
     """Make a context present a certificate of one's own.
 
     Args:

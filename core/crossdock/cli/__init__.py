@@ -50,12 +50,14 @@ def cli() -> None:
 def main() -> None:
     """Be the command ``crossdock``."""
     from crossdock.cli.adaptors import adaptors
+    from crossdock.cli.check import check
     from crossdock.cli.cursors import cursors
     from crossdock.cli.run import run
     from crossdock.errors import PluginError
     from crossdock.plugins import Plugins
 
     cli.add_command(run)
+    cli.add_command(check)
     cli.add_command(adaptors)
     cli.add_command(cursors)
     plugins = Plugins()

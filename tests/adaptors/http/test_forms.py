@@ -8,7 +8,7 @@ from crossdock_http import HttpConfiguration, HttpError
 from werkzeug import Response
 
 
-def test_a_form_is_sent_as_a_form(httpserver, run_http):
+def test_h45_a_form_is_sent_as_a_form(httpserver, run_http):
     httpserver.expect_request("/x", method="POST").respond_with_handler(
         lambda request: Response(json.dumps(request.form.to_dict(flat=False)), content_type="application/json")
     )
@@ -46,7 +46,7 @@ def test_an_api_key_needs_one_place(api_key):
     ("parse", "data"),
     [("text", "<a>é</a>"), ("xml", {"a": "é"}), ("lines", ["<a>é</a>"]), ("auto", {"a": "é"})],
 )
-def test_an_answer_is_read_as_asked(httpserver, run_http, parse, data):
+def test_h05_an_answer_is_read_as_asked(httpserver, run_http, parse, data):
     httpserver.expect_request("/x").respond_with_data(
         "<a>é</a>".encode("latin-1"), content_type="text/xml; charset=latin-1"
     )
@@ -54,7 +54,7 @@ def test_an_answer_is_read_as_asked(httpserver, run_http, parse, data):
     assert run_http(http.get("/x", parse=parse)).state.data == data
 
 
-def test_bytes_are_given_as_they_are(httpserver, run_http):
+def test_h05_bytes_are_given_as_they_are(httpserver, run_http):
     httpserver.expect_request("/x").respond_with_data(b"\xff\x00")
 
     assert run_http(http.get("/x", parse="bytes"), lambda s: s.result(len(s.data))).state.data == 2
@@ -84,9 +84,3 @@ def test_h41_head_gives_headers_and_no_data(httpserver, run_http):
     run = run_http(http.head("/x"), lambda s: s.replace(count=s.response["headers"]["x-count"]))
 
     assert (run.state.data, run.state.count) == (None, "7")
-
-
-def test_an_unknown_way_to_read_is_refused(httpserver, run_http):
-    httpserver.expect_request("/x").respond_with_data("a")
-
-    assert "parse='yaml'" in run_http(http.get("/x", parse="yaml")).error.message

@@ -2,13 +2,12 @@
 
 import json
 import re
-import socket
-import threading
 from urllib.parse import quote
 
 import pytest
 from crossdock import Job, Run, State, UnknownOutcomeError, Workflow, each, state
 from crossdock.adaptors import http
+from crossdock.testing import Close
 from crossdock_http import (
     Client,
     HttpConfiguration,
@@ -26,7 +25,7 @@ def failure(run):
     return run.error
 
 
-def test_a_json_answer_is_the_result_with_its_metadata_beside_it(httpserver, run_http):
+def test_h02_a_json_answer_is_the_result_with_its_metadata_beside_it(httpserver, run_http):
     httpserver.expect_request("/people/7").respond_with_json({"name": "Amina"}, headers={"X-Page": "1"})
     seen = {}
 
@@ -50,14 +49,14 @@ def test_a_json_answer_is_the_result_with_its_metadata_beside_it(httpserver, run
         ("application/json", b"", None),
     ],
 )
-def test_the_answer_is_read_as_what_it_says_it_is(httpserver, run_http, type_, body, data):
+def test_h02_h06_and_h07_the_answer_is_read_as_what_it_says_it_is(httpserver, run_http, type_, body, data):
     httpserver.expect_request("/x").respond_with_data(body, content_type=type_)
 
     assert run_http(http.get("/x")).state.data == data
 
 
 @pytest.mark.parametrize("body", [b"<html>Log in</html>", b'{"a": NaN}', b"{"])
-def test_ht_14_something_else_where_json_was_expected_says_so(httpserver, run_http, body):
+def test_ht_14_and_h09_something_else_where_json_was_expected_says_so(httpserver, run_http, body):
     httpserver.expect_request("/x").respond_with_data(body, content_type="text/html")
 
     error = failure(run_http(http.get("/x", parse="json")))
@@ -68,7 +67,7 @@ def test_ht_14_something_else_where_json_was_expected_says_so(httpserver, run_ht
 
 
 @pytest.mark.parametrize("value", [["x", "y"], [], [{"a": 1}], {"on": "2024-05-02"}, 0, False, "text"])
-def test_any_json_value_is_sent_as_json(httpserver, run_http, value):
+def test_h20_any_json_value_is_sent_as_json(httpserver, run_http, value):
     httpserver.expect_request("/x", method="POST").respond_with_handler(
         lambda request: Response(request.get_data(), content_type=request.content_type)
     )
@@ -78,7 +77,7 @@ def test_any_json_value_is_sent_as_json(httpserver, run_http, value):
     assert run.state.data == value
 
 
-def test_every_method_reaches_the_server(httpserver, run_http):
+def test_h39_every_method_reaches_the_server(httpserver, run_http):
     httpserver.expect_request("/x").respond_with_handler(
         lambda request: Response(json.dumps(request.method), content_type="application/json")
     )
@@ -102,7 +101,7 @@ def echo(request: Request) -> Response:
     )
 
 
-def test_query_and_headers_leave_none_away_and_repeat_lists(httpserver, run_http):
+def test_h17_and_h18_query_and_headers_leave_none_away_and_repeat_lists(httpserver, run_http):
     httpserver.expect_request("/x").respond_with_handler(echo)
     query = {"filter": ["a", "b"], "none": state.nothing, "flag": True, "n": 1, "q": 'a&b="é"'}
 
@@ -129,7 +128,7 @@ def test_query_and_headers_leave_none_away_and_repeat_lists(httpserver, run_http
         ({}, None),
     ],
 )
-def test_credentials_go_into_the_authorization_header(httpserver, run_http, fields, header):
+def test_h13_and_h14_credentials_go_into_the_authorization_header(httpserver, run_http, fields, header):
     httpserver.expect_request("/x").respond_with_handler(echo)
     seen = []
 
@@ -153,7 +152,7 @@ def test_a_configuration_that_can_not_be_is_refused(fields):
 
 
 @pytest.mark.parametrize("status", [400, 401, 403, 404, 409, 422, 500])
-def test_ht_12_an_error_status_is_an_error_with_one_request(httpserver, run_http, status):
+def test_ht_12_and_h25_an_error_status_is_an_error_with_one_request(httpserver, run_http, status):
     httpserver.expect_request("/x").respond_with_json({"detail": "no"}, status=status)
 
     run = run_http(http.get("/x", query={"key": "s3cret-key"}))
@@ -166,7 +165,7 @@ def test_ht_12_an_error_status_is_an_error_with_one_request(httpserver, run_http
     assert len(httpserver.log) == 1
 
 
-def test_a_status_that_is_expected_is_no_error(httpserver, run_http):
+def test_h26_a_status_that_is_expected_is_no_error(httpserver, run_http):
     httpserver.expect_request("/x").respond_with_json(None, status=404)
 
     assert run_http(http.get("/x", ok={404}), lambda s: s.result(s.response["status"])).state.data == 404
@@ -180,7 +179,7 @@ def test_a_status_that_may_pass_is_transient(httpserver, run_http, status):
 
 
 @pytest.mark.parametrize("status", [301, 302, 303])
-def test_ht_07_a_redirected_write_is_an_error_and_not_an_empty_get(httpserver, run_http, status):
+def test_ht_07_and_h32_a_redirected_write_is_an_error_and_not_an_empty_get(httpserver, run_http, status):
     httpserver.expect_request("/x").respond_with_data("", status=status, headers={"Location": "/y"})
 
     error = failure(run_http(http.post("/x", {"a": 1})))
@@ -202,7 +201,7 @@ def test_ht_07_and_h32_a_write_is_sent_on_where_its_method_and_body_stay(httpser
     assert isinstance(failure(run_http(http.post("/far", {"a": 1}))), RedirectError)
 
 
-def test_a_read_follows_a_redirect_and_not_for_ever(httpserver, run_http):
+def test_h30_and_h34_a_read_follows_a_redirect_and_not_for_ever(httpserver, run_http):
     httpserver.expect_request("/near").respond_with_data("", status=302, headers={"Location": "/there"})
     httpserver.expect_request("/there").respond_with_json("there")
     httpserver.expect_request("/loop").respond_with_data("", status=302, headers={"Location": "/loop"})
@@ -250,43 +249,16 @@ def test_ht_19_a_path_that_leaves_the_base_url_is_refused(run_http, httpserver, 
     assert httpserver.log == []
 
 
-def test_no_connection_is_transient_and_names_the_place(run_job):
-    with socket.socket() as unused:
-        unused.bind(("127.0.0.1", 0))
-        port = unused.getsockname()[1]
-
-    error = failure(
-        run_job(http.post("/x", {}), credentials={"api": {"adaptor": "http", "base_url": f"http://127.0.0.1:{port}"}})
-    )
+def test_h38_no_connection_is_transient_and_names_the_place(closed_port, run_job):
+    error = failure(run_job(http.post("/x", {}), credentials={"api": {"adaptor": "http", "base_url": closed_port.url}}))
 
     assert isinstance(error, HttpConnectionError)
     assert error.transient
-    assert f"127.0.0.1:{port}" in error.message
+    assert f"127.0.0.1:{closed_port.port}" in error.message
 
 
-@pytest.fixture
-def mute_server():
-    """A server that reads a request and closes without an answer."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-
-        def serve():
-            while True:
-                try:
-                    connection, _ = listener.accept()
-                except OSError:
-                    return
-                with connection:
-                    connection.recv(65536)
-
-        thread = threading.Thread(target=serve, daemon=True)
-        thread.start()
-        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
-        listener.shutdown(socket.SHUT_RDWR)
-        thread.join()
-
-
-def test_ht_01_a_write_without_an_answer_is_unknown_and_a_read_is_not(run_job, mute_server):
-    credentials = {"api": {"adaptor": "http", "base_url": mute_server}}
+def test_ht_01_a_write_without_an_answer_is_unknown_and_a_read_is_not(faulty_server, run_job):
+    credentials = {"api": {"adaptor": "http", "base_url": faulty_server(Close()).url}}
 
     wrote = run_job(http.post("/x", {}), credentials=credentials)
     read = run_job(http.get("/x"), credentials=credentials)
@@ -300,7 +272,7 @@ def pages(httpserver, path, *answers):
         httpserver.expect_request(path, query_string=query).respond_with_json(answer)
 
 
-def test_get_all_follows_next(httpserver, run_http):
+def test_h48_get_all_follows_next(httpserver, run_http):
     url = httpserver.url_for("/v")
     pages(
         httpserver,
@@ -329,7 +301,7 @@ def test_get_all_needs_to_know_where_the_items_are(httpserver, run_http):
     assert run_http(http.get_all("/v", items="b")).state.data == [2]
 
 
-def test_c23_each_item_is_posted_with_its_own_values(httpserver, run_http):
+def test_c23_and_h43_each_item_is_posted_with_its_own_values(httpserver, run_http):
     httpserver.expect_request("/x", method="POST").respond_with_json({})
 
     run_http(
@@ -360,14 +332,7 @@ def test_a_client_that_is_not_open_says_so():
         Client(HttpConfiguration(base_url="https://x.example")).get("/x")
 
 
-def test_environment_proxies_are_not_used(httpserver, run_http, monkeypatch):
-    httpserver.expect_request("/x").respond_with_json("direct")
-    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
-
-    assert run_http(http.get("/x")).state.data == "direct"
-
-
-def test_without_a_credential_a_whole_url_is_needed(httpserver, run_job):
+def test_h10_without_a_base_url_a_whole_url_is_needed(httpserver, run_job):
     httpserver.expect_request("/x").respond_with_json("open")
 
     anywhere = {"api": {"adaptor": "http", "allow_private_addresses": True}}
@@ -396,13 +361,7 @@ def test_urls_with_a_fragment_a_user_or_no_port_are_refused(run_http, httpserver
     assert httpserver.log == []
 
 
-@pytest.mark.parametrize("headers", [{"X-Name": "é"}, {"é": "x"}])
-def test_a_header_that_is_not_ascii_is_refused_by_name(run_http, httpserver, headers):
-    assert "not ASCII" in failure(run_http(http.post("/x", {}, headers=headers))).message
-    assert httpserver.log == []
-
-
-def test_a_header_of_the_credential_can_be_left_out(httpserver, run_http):
+def test_h15_a_header_of_the_credential_can_be_left_out(httpserver, run_http):
     httpserver.expect_request("/x").respond_with_handler(echo)
 
     run = run_http(http.get("/x", headers={"authorization": None}), token="t0ken-value")

@@ -1,0 +1,1 @@
+"""Finding the mistakes of job files without running them: what ``crossdock check`` does."""

@@ -1,0 +1,66 @@
+"""Finding: one mistake in a job, or one piece of advice, with its code and its fix."""
+
+from enum import StrEnum, auto
+from typing import NamedTuple
+
+
+class Code(StrEnum):
+    """The stable codes of findings; ``docs/check.md`` says what each one means."""
+
+    SYNTAX_ERROR = auto()
+    NO_JOB = auto()
+    NOT_A_JOB = auto()
+    UNKNOWN_NAME = auto()
+    UNKNOWN_IMPORT = auto()
+    UNKNOWN_OPERATION = auto()
+    ADAPTOR_NOT_INSTALLED = auto()
+    ADAPTOR_WRONG_API = auto()
+    ADAPTOR_BROKEN = auto()
+    UNKNOWN_OPTION = auto()
+    UNKNOWN_CHOICE = auto()
+    MISSING_ARGUMENT = auto()
+    TOO_MANY_ARGUMENTS = auto()
+    RESERVED_NAME = auto()
+    HELPER_NOT_CALLED = auto()
+    NOT_AN_OPERATION = auto()
+    WRONG_PARAMETERS = auto()
+    ASYNC_FUNCTION = auto()
+    GENERATOR = auto()
+    RETURNS_NOTHING = auto()
+    RETURNS_NO_STATE = auto()
+    OPERATION_DROPPED = auto()
+    OPERATION_AS_VALUE = auto()
+    STATE_DROPPED = auto()
+    VALUE_DROPPED = auto()
+    STATE_WRITTEN = auto()
+    LAZY_MISUSED = auto()
+    IO_AT_IMPORT = auto()
+    RUN_AT_IMPORT = auto()
+    SECRET_INLINE = auto()
+    CREDENTIAL_INVALID = auto()
+    CREDENTIAL_MISSING = auto()
+    CREDENTIAL_AMBIGUOUS = auto()
+    CREDENTIAL_OF_ANOTHER_ADAPTOR = auto()
+    CREDENTIAL_FIELD_MISSING = auto()
+    CREDENTIAL_FIELD_UNKNOWN = auto()
+    CREDENTIAL_FIELD_INVALID = auto()
+    ADVICE_MIXED_WRITES = auto()
+    ADVICE_UNUSED_RESULT = auto()
+
+
+class Finding(NamedTuple):
+    """One mistake, or one piece of advice."""
+
+    file: str
+    line: int
+    code: Code
+    message: str
+    fix: str
+
+    @property
+    def is_advice(self) -> bool:
+        """Whether the job runs as it is, and something is worth a thought."""
+        return self.code.startswith("advice_")
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}: {self.code} {self.message} → {self.fix}"
