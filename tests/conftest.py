@@ -12,5 +12,6 @@ pytest_plugins = [
     "fix_tls",
     "fix_http",
     "fix_postgres_proxy",
+    "fix_dhis2",
     "fix_case",
 ]

@@ -28,6 +28,7 @@ JOBS = {
         "01-interrupted": "new_submissions.py",
         "02": "market_survey.py",
         "04": "case_report.py",
+        "05": "chw_report.py",
         "08": "referrals.py",
         "08-sparse": "referrals.py",
         "10": "household_form.py",
@@ -40,6 +41,9 @@ OURS = ("warnings", "failed", "errors", "cursors")
 """What the runtime writes into a final state; there it counts only where a case expects it."""
 NAMES = {"errors": "form_errors"}
 """What the cases call by a name that is the runtime's here, and how their jobs call it."""
+
+CODES = {"dhis2_import_refused": "DHIS2_VALIDATION", "ambiguous": "AMBIGUOUS_MATCH"}
+"""What the cases call an error of an adaptor."""
 
 SCHEMES = {"kobo": "Token"}
 KEY_HEADER = "Ocp-Apim-Subscription-Key"
@@ -228,7 +232,7 @@ def code_of(error: Mapping[str, Any]) -> str:
     """Give the code that the cases use for an error."""
     if error["details"].get("sqlstate"):
         return "DB_ERROR"
-    return "HTTP_ERROR" if error["details"].get("status") else str(error["code"])
+    return CODES.get(error["code"]) or ("HTTP_ERROR" if error["details"].get("status") else str(error["code"]))
 
 
 def own(state: Mapping[str, Any], expected: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """crossdock: adaptors for the systems of health and aid work, and jobs made of them."""
 
 from crossdock.adaptor import Adaptor
-from crossdock.common.data import log, now, save_cursor, set_data, warn
+from crossdock.common.data import log, now, put_aside, save_cursor, set_data, warn
 from crossdock.common.flow import each, require, stop, tap, when
 from crossdock.common.text import parse_csv, stream_csv
 from crossdock.common.xml import build_xml, find_xml, parse_xml, stream_xml
@@ -49,6 +49,7 @@ __all__ = [
     "operation",
     "parse_csv",
     "parse_xml",
+    "put_aside",
     "require",
     "resolve",
     "run_file",

@@ -12,7 +12,7 @@ from contextlib import AbstractContextManager, ExitStack
 from contextvars import ContextVar, Token, copy_context
 from typing import TYPE_CHECKING, Any, Literal, ParamSpec, Protocol, Self, TypeVar
 
-from crossdock.errors import ArgumentError, NoRunError
+from crossdock.errors import ArgumentError, NoRunError, error_record
 
 if TYPE_CHECKING:
     from crossdock.operation import Operation
@@ -111,6 +111,10 @@ class Record:
         self.failed: list[dict[str, Any]] = []
         self.cursors: dict[str, Any] = {}
         self.stopped_at: list[Any] = []
+
+    def put_aside(self, item: Any, error: BaseException, index: int | None, key: Any) -> None:
+        """Keep an item that failed, and why."""
+        self.failed.append({"index": index, "key": key, "item": item, "error": error_record(error)})
 
     def add(self, other: "Record") -> None:
         """Take over what an item of a loop wrote down."""

@@ -144,7 +144,8 @@ def encode(value: Any, *, limit: int | None = None) -> bytes:
         b'{"seen_on":"2024-05-02","price":"1.50"}'
     """
     try:
-        _check(value, 0)
+        if not _is_plain(value):
+            _check(value, 0)
         encoded = _dump(value)
     except _NotJsonError as fault:
         key = str(fault.path[-1]) if fault.path else ""
@@ -174,7 +175,32 @@ def path_step(key: str) -> str:
 
 
 _PLAIN = frozenset({str, int, bool, type(None)})
+_TEXT = frozenset({str})
 _AS_TEXT: dict[type, Callable[[Any], str]] = {datetime: datetime.isoformat, date: date.isoformat}
+
+
+def _is_plain(value: Any) -> bool:
+    """Tell quickly whether all of it is plain JSON, as nearly everything is; what is not is looked at again."""
+    level = [value]
+    for _ in range(MAX_DEPTH):
+        below: list[Any] = []
+        for part in level:
+            kind = type(part)
+            if kind is dict and not _TEXT.issuperset(map(type, part)):
+                return False
+            if kind is not dict and kind is not list:
+                return False
+            items = part.values() if kind is dict else part
+            if not _PLAIN.issuperset(map(type, items)):
+                below += [item for item in items if type(item) not in _PLAIN and not _is_number(item)]
+        if not below:
+            return True
+        level = below
+    return False
+
+
+def _is_number(value: Any) -> bool:
+    return type(value) is float and math.isfinite(value)
 
 
 def _check(value: Any, depth: int) -> None:

@@ -32,7 +32,7 @@ RULES = {
         Rule("R5 other ids are not kept", 'position["seen"] if at == position["at"] else []', 'position["seen"]'),
         Rule("R6 an error stops no other form", "except AdaptorError", "except ArithmeticError"),
         Rule("R6 the system that failed is named", 'failure.details["system"]', '"kobo"'),
-        Rule("R6 the run ends as partial", "each(state.form_errors", "each([]"),
+        Rule("R6 the run ends as partial", "put_aside(form, failure, key=uid)", "log(uid)"),
         Rule("final state: nothing else", 'state.only("cursors")', "state"),
     ],
     "01-interrupted": [
@@ -72,6 +72,40 @@ RULES = {
         ),
         Rule("R6 the cursor moves", ".replace(cursor=timestamp())", ".replace(cursor=state.cursor)"),
         Rule("final state: nothing else", 'state.only("cases", "services")', "state"),
+    ],
+    "05": [
+        Rule("R1 the case id first", "values = [dhis2.data_value(CASE_ID, case_id)]", "values = []"),
+        Rule(
+            "R1 nothing for what was not answered",
+            'answer = null_if(answers.get(question), "")',
+            "answer = answers.get(question)",
+        ),
+        Rule("R1 elements in order", "in ELEMENTS:", "in ELEMENTS[::-1]:"),
+        Rule("R1 a flag is true or false", 'if kind == "flag" else', 'if kind == "none" else'),
+        Rule("R1 -1 is false", ', "-1": "false"', ""),
+        Rule("R1 a number is sent as it came", "else answer))", "else float(answer)))"),
+        Rule("R1 each choice by itself", "in chosen.split()", "in chosen[:5].split()"),
+        Rule("R1 choices in order", "in CHOICES:", "in CHOICES[::-1]:"),
+        Rule(
+            "R1 no choice of what was not answered",
+            "        if chosen is not None:",
+            "        if (chosen := chosen or '') is not None:",
+        ),
+        Rule("R2 the day in the time zone", ".astimezone(TIMEZONE)", ""),
+        Rule("R3 the search", '"orgUnit": state.data["orgUnit"], "filter"', '"filter"'),
+        Rule("R3 by the case id", "{CASE_ID}:EQ:", "{CASE_ID}:LIKE:"),
+        Rule("R3 only the identifier is asked for", '"fields": "event"', '"fields": "*"'),
+        Rule("R3 no guess, and a hit is updated", 'dhis2.upsert("events", of_this_case,', 'dhis2.upsert("events", {},'),
+        Rule(
+            "R4 created or updated by DHIS2", 'dhis2.upsert("events", of_this_case,', 'dhis2.create("events", record='
+        ),
+        Rule(
+            "R5 a refusal fails the run",
+            "lambda state: event_of(state.data)),",
+            "lambda state: event_of(state.data)).catch(lambda error, state: state.result({'bundleReport': {'typeReportMap': {'EVENT': {'objectReports': [{'uid': 0}]}}}})),",
+        ),
+        Rule("R6 the identifier", '["uid"]', '.get("id")'),
+        Rule("final state: nothing else", 'state.only("cursors")', "state"),
     ],
     "08": [
         Rule("R1 in order", 'state.data["interventions"]', 'lambda state: state.data["interventions"][::-1]'),

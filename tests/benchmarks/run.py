@@ -9,8 +9,9 @@ import sys
 import tempfile
 import timeit
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from itertools import islice
 from pathlib import Path
 from statistics import median
 from time import perf_counter
@@ -18,10 +19,10 @@ from typing import Any, NamedTuple
 
 import httpx
 from crossdock import Job, Run, State, Workflow, each, operation, state, stream_xml
-from crossdock.adaptors import http
+from crossdock.adaptors import dhis2, http
 from crossdock_http import Client, HttpConfiguration
 from lxml import etree
-from server import local_server
+from server import dhis2_server, local_server
 
 TURNS = 9
 
@@ -204,12 +205,40 @@ def http_cases(url: str, bare: httpx.Client, ours: Client) -> list[Case]:
     ]
 
 
+def events(number: int) -> Iterator[dict[str, Any]]:
+    """Give events one by one."""
+    known = {"program": "GaOaL76FraA", "programStage": "wJ9OoZ6ZLxR", "orgUnit": "DiszpKrYNg8"}
+    for n in range(number):
+        values = [{"dataElement": "m5OehFImiIJ", "value": str(n)} for _ in range(8)]
+        yield {**known, "event": f"EV{n:09}", "status": "ACTIVE", "occurredAt": "2024-03-05", "dataValues": values}
+
+
+def dhis2_cases(bare: httpx.Client, entry: Mapping[str, str]) -> list[Case]:
+    """Give the case of a large import."""
+    headers = {"authorization": f"ApiToken {entry['pat']}"}
+    query = {"async": "false", "importStrategy": "CREATE_AND_UPDATE"}
+
+    def bare_import() -> None:
+        left = events(10_000)
+        while chunk := list(islice(left, 500)):
+            sent = bare.post(f"{entry['base_url']}/api/tracker", json={"events": chunk}, params=query, headers=headers)
+            assert sent.json()["status"] == "OK"
+
+    def our_import() -> None:
+        job = Job(dhis2.tracker_import({"events": events(10_000)}, "CREATE_AND_UPDATE"))
+        assert Run(Workflow.of(job), credentials={"hmis": entry}).execute() == "success"
+
+    return [Case("10,000 events to DHIS2, 500 at a time", each_call(bare_import, 1), each_call(our_import, 1), 1.3)]
+
+
 def main() -> int:
     """Measure everything; the exit code says whether a limit was passed."""
     with tempfile.TemporaryDirectory() as folder:
         measured = [measure(case) for case in [*cases(Path(folder)), xml_case(Path(folder))]]
     with local_server() as url, httpx.Client(trust_env=False) as bare, Client(HttpConfiguration(base_url=url)) as ours:
         measured += [measure(case) for case in http_cases(url, bare, ours)]
+    with dhis2_server() as entry, httpx.Client(trust_env=False) as bare:
+        measured += [measure(case) for case in dhis2_cases(bare, entry)]
     for result in measured:
         print(result)
     return int(any(result.ratio > result.case.limit for result in measured))

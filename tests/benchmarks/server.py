@@ -57,6 +57,29 @@ def local_server() -> Iterator[str]:
         process.kill()
 
 
+DHIS2 = """
+import threading
+from crossdock_dhis2.testing import FakeDhis2
+with FakeDhis2() as fake:
+    fake.add("organisationUnits", {"id": "DiszpKrYNg8"})
+    fake.add("programStages", {"id": "wJ9OoZ6ZLxR"})
+    fake.add("dataElements", {"id": "m5OehFImiIJ", "valueType": "NUMBER"})
+    fake.before = lambda _: fake.requests.clear()
+    print(fake.url, fake.credential["pat"], flush=True)
+    threading.Event().wait()
+"""
+
+
+@contextmanager
+def dhis2_server() -> Iterator[dict[str, str]]:
+    """Run a fake DHIS2 in a process of its own, and give its credential."""
+    with subprocess.Popen([sys.executable, "-c", DHIS2], stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        url, pat = process.stdout.readline().split()
+        yield {"adaptor": "dhis2", "base_url": url, "pat": pat}
+        process.kill()
+
+
 if __name__ == "__main__":
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     print(server.server_port, flush=True)

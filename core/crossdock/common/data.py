@@ -1,4 +1,4 @@
-"""What reads the run and writes to its state and record: set_data, cursors, log, warn, now."""
+"""What reads the run and writes to its state and record: set_data, cursors, log, warn, put_aside, now."""
 
 import logging
 from collections.abc import Iterable
@@ -120,6 +120,29 @@ def warn(code: str, /, **details: Any) -> None:
         )
     unit.record.warnings.append({**details, "code": code})
     _job_logger.warning("%s", _masked(code + "".join(f" {name}={value!r}" for name, value in details.items())))
+
+
+def put_aside(item: Any, error: BaseException, *, index: int | None = None, key: Any = None) -> None:
+    """Record an item that failed, and go on: it is kept in ``state.failed``, and the run ends as ``partial``.
+
+    For a destination that took some of several items, as ``each`` does with ``on_error="collect"``.
+
+    Args:
+        item: What was not delivered, as a later run would need it.
+        error: Why.
+        index: Where it stood among the others.
+        key: What tells it from the others.
+
+    Raises:
+        NoRunError: No run is in progress.
+    """
+    unit = open_unit.get()
+    if unit is None:
+        raise NoRunError(
+            "put_aside(…) needs a run, and none is in progress here",
+            fix="Use it in a function of a job that `crossdock run` runs.",
+        )
+    unit.record.put_aside(item, error, index, key)
 
 
 def _masked(text: str) -> str:

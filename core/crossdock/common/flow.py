@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextvars import copy_context
 from typing import Any, Literal, NamedTuple, NoReturn
 
-from crossdock.errors import ArgumentError, JobError, WrongReturnError, error_record
+from crossdock.errors import ArgumentError, JobError, WrongReturnError
 from crossdock.operation import Operation, OperationLike, as_operation, keeping_operation, operation
 from crossdock.scope import Record, StopStep, Unit, open_unit
 from crossdock.state import State
@@ -276,13 +276,7 @@ class _Loop:
             error.add_note(f"in item {done.number}{self._named(done.item)} of each")
             ending.append(error)
         elif error is not None:
-            entry = {
-                "index": done.number,
-                "key": self._key_of(done.item),
-                "item": done.item,
-                "error": error_record(error),
-            }
-            self.record.failed.append(entry)
+            self.record.put_aside(done.item, error, done.number, self._key_of(done.item))
             if self.on_error == "stop":
                 self.record.stopped_at.append(done.item)
 

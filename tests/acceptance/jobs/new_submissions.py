@@ -5,7 +5,7 @@ Kobo answers with the submissions of that very second again, so ``seen`` holds t
 that went out. An error of one form stops that form alone, and the run ends as partial.
 """
 
-from crossdock import AdaptorError, Job, JobError, cursor, each, log, save_cursor, state
+from crossdock import AdaptorError, Job, cursor, each, log, put_aside, save_cursor
 from crossdock.adaptors import http
 
 FORMS = [
@@ -56,6 +56,7 @@ def deliver(state):
                 position, posted = moved(position, submission), posted + 1
     except AdaptorError as failure:
         log(f"{form['name']} stopped after {posted}: {failure}")
+        put_aside(form, failure, key=uid)
         error = {"formId": uid, "system": failure.details["system"], "status": failure.details.get("status")}
     save_cursor(uid, position["at"]).result()
     return state.result({"uid": uid, "seen": position["seen"], "posted": posted, "error": error})
@@ -69,13 +70,4 @@ def report(state):
     return state.only("cursors").replace(seen=seen, form_errors=errors, posted=posted)
 
 
-def put_aside(state):
-    """Make the run partial for a form that was stopped."""
-    raise JobError("FORM_STOPPED", "a form was not delivered to its end", **state.data)
-
-
-job = Job(
-    each(FORMS, deliver, key="uid").into("forms"),
-    report,
-    each(state.form_errors, put_aside, on_error="collect", key="formId"),
-)
+job = Job(each(FORMS, deliver, key="uid").into("forms"), report)
