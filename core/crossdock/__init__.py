@@ -3,7 +3,7 @@
 from crossdock.adaptor import Adaptor
 from crossdock.common.data import log, now, save_cursor, set_data, warn
 from crossdock.common.flow import each, require, stop, tap, when
-from crossdock.common.text import parse_csv, stream_csv
+from crossdock.common.text import build_csv, csv_lines, parse_csv, stream_csv
 from crossdock.common.xml import build_xml, parse_xml
 from crossdock.declaration import Effect
 from crossdock.errors import AdaptorError, CrossdockError, JobError, UnknownOutcomeError
@@ -34,9 +34,11 @@ __all__ = [
     "Step",
     "UnknownOutcomeError",
     "Workflow",
+    "build_csv",
     "build_xml",
     "computed",
     "credentials",
+    "csv_lines",
     "cursor",
     "each",
     "hookimpl",
