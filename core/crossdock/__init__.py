@@ -3,6 +3,7 @@
 from crossdock.adaptor import Adaptor
 from crossdock.common.data import log, now, save_cursor, set_data, warn
 from crossdock.common.flow import each, require, stop, tap, when
+from crossdock.common.grouping import batches, group_by
 from crossdock.common.text import build_csv, csv_lines, parse_csv, stream_csv
 from crossdock.common.xml import build_xml, parse_xml
 from crossdock.declaration import Effect
@@ -34,6 +35,7 @@ __all__ = [
     "Step",
     "UnknownOutcomeError",
     "Workflow",
+    "batches",
     "build_csv",
     "build_xml",
     "computed",
@@ -41,6 +43,7 @@ __all__ = [
     "csv_lines",
     "cursor",
     "each",
+    "group_by",
     "hookimpl",
     "in_run",
     "load_job",
