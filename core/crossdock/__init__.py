@@ -5,6 +5,7 @@ from crossdock.common.data import log, now, save_cursor, set_data, warn
 from crossdock.common.flow import each, require, stop, tap, when
 from crossdock.common.grouping import batches, group_by
 from crossdock.common.text import build_csv, csv_lines, parse_csv, stream_csv
+from crossdock.common.validation import validate
 from crossdock.common.xml import build_xml, parse_xml
 from crossdock.declaration import Effect
 from crossdock.errors import AdaptorError, CrossdockError, JobError, UnknownOutcomeError
@@ -61,6 +62,7 @@ __all__ = [
     "stop",
     "stream_csv",
     "tap",
+    "validate",
     "warn",
     "when",
 ]

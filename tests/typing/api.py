@@ -22,6 +22,7 @@ from crossdock import (
     resolve,
     state,
     tap,
+    validate,
     when,
 )
 from crossdock.adaptors import dhis2, http, postgresql
@@ -78,6 +79,7 @@ assert_type(date("2024-05-02"), datetime.date | None)
 assert_type(text(5), str | None)
 assert_type(value_at({}, "a"), Any)
 assert_type(group_by([State()], "id"), dict[Any, list[State]])
+assert_type(validate({"type": "object"}), Operation)
 SEXES = table({"1": "male"}, unknown="keep")
 assert_type(SEXES[1], Any)
 table("x.csv", unknown="ignore")  # type: ignore[arg-type]
