@@ -79,6 +79,7 @@ def test_c47_mark_blanks_quotes_and_empty_lines():
 
 
 def test_c47_blanks_stay_where_they_are_asked_to():
+    assert parse_csv('a, b\n1, "x, y"') == [{"a": "1", "b": "x, y"}]
     assert parse_csv(' a ,b\n 1 ," 2 "', trim=False) == [{"a": " 1 ", "b": " 2 "}]
     assert parse_csv(' a ,b\n 1 ," 2 "') == [{"a": "1", "b": "2"}]
 

@@ -179,6 +179,15 @@ def test_what_is_no_schema_is_an_error_that_says_where(schema, said):
         validate(schema, "x")(State())
 
 
+def test_nothing_is_fetched_from_the_network(httpserver):
+    schema = {"$ref": httpserver.url_for("/person.json")}
+
+    with pytest.raises(ArgumentError, match="which is not in it"):
+        validate(schema, 5)(State())
+
+    assert httpserver.log == []
+
+
 def test_schemas_may_be_true_and_false_and_refer_to_parts_of_themselves():
     tree = {
         "$defs": {"node": {"properties": {"in": {"$ref": "#/$defs/node"}}, "type": "object"}},

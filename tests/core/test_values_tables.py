@@ -127,6 +127,7 @@ def test_there_is_one_warning_for_a_thousand_items(run_job, caplog, concurrency)
 
     def read(state):
         concerns[f"code {state.data % 20}"]
+        concerns[f"code {state.data % 20}"]
         if state.data % 100 == 0:
             places[state.data]
         return state
@@ -136,7 +137,7 @@ def test_there_is_one_warning_for_a_thousand_items(run_job, caplog, concurrency)
 
     assert run.outcome == "success"
     assert [(w["code"], w["table"], w["count"], len(w["examples"])) for w in run.state.warnings] == [
-        ("UNMAPPED_CONCERN", "concerns.csv", 1000, 10),
+        ("UNMAPPED_CONCERN", "concerns.csv", 2000, 10),
         ("unknown_code", "places.csv", 10, 10),
     ]
     assert run.state.warnings[0]["examples"][:2] == ["'code 0'", "'code 1'"]
