@@ -3,7 +3,9 @@
 from crossdock.adaptor import Adaptor
 from crossdock.common.data import log, now, put_aside, save_cursor, set_data, warn
 from crossdock.common.flow import each, require, stop, tap, when
-from crossdock.common.text import parse_csv, stream_csv
+from crossdock.common.grouping import batches, group_by
+from crossdock.common.text import build_csv, csv_lines, parse_csv, stream_csv
+from crossdock.common.validation import validate
 from crossdock.common.xml import build_xml, find_xml, parse_xml, stream_xml
 from crossdock.cursors import cursor
 from crossdock.declaration import Effect
@@ -35,12 +37,16 @@ __all__ = [
     "Step",
     "UnknownOutcomeError",
     "Workflow",
+    "batches",
+    "build_csv",
     "build_xml",
     "computed",
     "credentials",
+    "csv_lines",
     "cursor",
     "each",
     "find_xml",
+    "group_by",
     "hookimpl",
     "in_run",
     "load_job",
@@ -60,6 +66,7 @@ __all__ = [
     "stream_csv",
     "stream_xml",
     "tap",
+    "validate",
     "warn",
     "when",
 ]

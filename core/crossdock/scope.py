@@ -101,13 +101,23 @@ class StopStep(BaseException):
         self.state = state
 
 
+CountedKey = tuple[tuple[str, Any], ...]
+
+MOST_EXAMPLES = 10
+"""How many examples a counted warning keeps."""
+
+_counting = threading.Lock()
+"""Threads that ``in_run`` started hand what they wrote down to the same record."""
+
+
 class Record:
     """What a run writes down at once, so that no way of calling an operation loses it."""
 
-    __slots__ = ("cursors", "failed", "stopped_at", "warnings")
+    __slots__ = ("_counted", "cursors", "failed", "stopped_at", "warnings")
 
     def __init__(self) -> None:
         self.warnings: list[dict[str, Any]] = []
+        self._counted: dict[CountedKey, dict[str, Any]] | None = None  # few items count, and there may be a million
         self.failed: list[dict[str, Any]] = []
         self.cursors: dict[str, Any] = {}
         self.stopped_at: list[Any] = []
@@ -118,10 +128,43 @@ class Record:
 
     def add(self, other: "Record") -> None:
         """Take over what an item of a loop wrote down."""
-        self.warnings += other.warnings
+        if other._counted is None:
+            self.warnings += other.warnings
+        else:
+            self._add_warnings(other.warnings, other._counted)
         self.failed += other.failed
         self.cursors |= other.cursors
         self.stopped_at += other.stopped_at
+
+    def count(self, code: str, example: str, details: dict[str, Any]) -> None:
+        """Write down a warning that many items may cause: it stands once, with how often and some examples."""
+        self._count({**details, "count": 1, "examples": [example], "code": code})
+
+    def has_counted(self, code: str, details: dict[str, Any]) -> bool:
+        """Tell whether such a warning stands here."""
+        return self._counted is not None and _counted_key({**details, "code": code}) in self._counted
+
+    def _add_warnings(self, warnings: list[dict[str, Any]], counted: dict[CountedKey, dict[str, Any]]) -> None:
+        those = {id(entry) for entry in counted.values()}
+        for entry in warnings:
+            if id(entry) in those:
+                self._count(entry)
+            else:
+                self.warnings.append(entry)
+
+    def _count(self, entry: dict[str, Any]) -> None:
+        with _counting:
+            self._counted = {} if self._counted is None else self._counted
+            known = self._counted.setdefault(_counted_key(entry), entry)
+            if known is entry:
+                self.warnings.append(entry)
+                return
+            known["count"] += entry["count"]
+            known["examples"] = list(dict.fromkeys([*known["examples"], *entry["examples"]]))[:MOST_EXAMPLES]
+
+
+def _counted_key(entry: dict[str, Any]) -> CountedKey:
+    return tuple((name, value) for name, value in entry.items() if name not in ("count", "examples"))
 
 
 class Joinable(Protocol):
@@ -210,6 +253,12 @@ class Unit:
     def stopped_at(self) -> list[Any]:
         """Give the items at which loops stopped so far, here and in the units around."""
         return [*(self.parent.stopped_at() if self.parent is not None else ()), *self.record.stopped_at]
+
+    def has_counted(self, code: str, details: dict[str, Any]) -> bool:
+        """Tell whether such a counted warning stands here or in the units around."""
+        return self.record.has_counted(code, details) or (
+            self.parent is not None and self.parent.has_counted(code, details)
+        )
 
     def _pass_gates(self) -> None:
         """Wait until no other item uses connections that know units; then they are this one's to its end."""

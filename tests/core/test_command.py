@@ -10,7 +10,7 @@ from fix_command import Crossdock, WriteJob, without_privileges
 ONE = "from crossdock import Job, set_data\njob = Job(set_data(1))"
 MARKS = "from pathlib import Path\nPath('it-ran').touch()\n"
 TOKEN = "s3cret-Token"
-HEAVY = ["httpx", "psycopg", "lxml", "pydantic", "sqlalchemy", "ruamel.yaml", "rich"]
+HEAVY = ["httpx", "psycopg", "lxml", "pydantic", "sqlalchemy", "ruamel.yaml", "rich", "jsonschema", "jsonpath"]
 
 
 def test_version(crossdock: Crossdock):
@@ -44,8 +44,9 @@ def test_the_command_imports_nothing_heavy_itself(write_job: WriteJob, tmp_path,
 
 def test_a_job_imports_only_what_it_names(crossdock: Crossdock, write_job: WriteJob):
     job = write_job(
-        "import sys\nfrom crossdock import Job\nfrom crossdock.adaptors import http\n"
-        "job = Job(lambda state: state.result([name for name in ('httpx', 'psycopg', 'lxml') if name in sys.modules]))"
+        "import sys\nfrom crossdock import Job, validate\nfrom crossdock.adaptors import http\nfrom crossdock.values import value_at\n"
+        "NAMES = ('httpx', 'psycopg', 'lxml', 'jsonschema', 'jsonpath')\n"
+        "job = Job(lambda state: state.result([name for name in NAMES if name in sys.modules]))"
     )
     assert crossdock("run", job).json == {"data": ["httpx"]}
 

@@ -98,7 +98,7 @@ def test_every_public_function_and_class_has_a_docstring():
 
 
 def test_the_operations_of_core_have_an_example():
-    names = ["each", "when", "stop", "require", "tap", "set_data", "save_cursor"]
+    names = ["each", "when", "stop", "require", "tap", "set_data", "save_cursor", "validate"]
 
     assert [name for name in names if "Example:" not in getattr(crossdock, name).__doc__] == []
 

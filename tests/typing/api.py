@@ -1,6 +1,8 @@
 """The public interface as its users write it; mypy --strict reads this file, nothing runs it."""
 
+import datetime
 from collections.abc import Mapping
+from decimal import Decimal
 from typing import Any, assert_type
 
 from crossdock import (
@@ -15,10 +17,12 @@ from crossdock import (
     credentials,
     cursor,
     each,
+    group_by,
     operation,
     resolve,
     state,
     tap,
+    validate,
     when,
 )
 from crossdock.adaptors import dhis2, http, postgresql
@@ -34,6 +38,7 @@ from crossdock.testing import (
     TcpProxy,
     http_reply,
 )
+from crossdock.values import date, number, table, text, value_at
 from crossdock_http import Client, HttpConfiguration
 
 adaptor = Adaptor("acme", configuration=HttpConfiguration, connect=Client)
@@ -79,6 +84,17 @@ assert_type(http.post("/x", {"a": 1}, query={"n": 1}), Operation)
 assert_type(job(State()), State)
 assert_type(Run(Workflow.of(job)).state, State)
 assert_type(resolve(state.data), Any)
+
+assert_type(number("1"), int | float | None)
+assert_type(number("1", decimal=True), int | Decimal | None)
+assert_type(date("2024-05-02"), datetime.date | None)
+assert_type(text(5), str | None)
+assert_type(value_at({}, "a"), Any)
+assert_type(group_by([State()], "id"), dict[Any, list[State]])
+assert_type(validate({"type": "object"}), Operation)
+SEXES = table({"1": "male"}, unknown="keep")
+assert_type(SEXES[1], Any)
+table("x.csv", unknown="ignore")  # type: ignore[arg-type]
 
 double("two")  # type: ignore[arg-type]
 double()  # type: ignore[call-arg]

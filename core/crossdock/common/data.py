@@ -145,6 +145,25 @@ def put_aside(item: Any, error: BaseException, *, index: int | None = None, key:
     unit.record.put_aside(item, error, index, key)
 
 
+def warn_counted(code: str, example: str, /, **details: Any) -> None:
+    """Record a warning that many items may cause: it stands once on the run, with its count.
+
+    Outside of a run it goes to the log alone.
+
+    Args:
+        code: A stable code that reports can count.
+        example: What caused it this time; the warning keeps a few of these.
+        details: What tells it from other warnings of that code.
+    """
+    unit = open_unit.get()
+    known = unit is not None and unit.has_counted(code, details)
+    if unit is not None:
+        unit.record.count(code, example, details)
+    if not known:
+        told = {**details, "example": example}
+        _job_logger.warning("%s", _masked(code + "".join(f" {name}={value!r}" for name, value in told.items())))
+
+
 def _masked(text: str) -> str:
     unit = open_unit.get()
     return text if unit is None else unit.run.redactor(text)

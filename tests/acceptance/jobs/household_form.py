@@ -2,7 +2,7 @@
 
 from crossdock import Job, JobError, build_xml, each, now
 from crossdock.adaptors import http
-from crossdock.values import as_list
+from crossdock.values import as_list, null_if
 
 RECEIVER = "/a/demo-health/receiver/api/"
 FORM = "http://openrosa.org/formdesigner/980C10CD-B3B1-4010-1225-E25C6E8AFF48"
@@ -17,8 +17,7 @@ def notifications(state):
 
 
 def name_of(household):
-    unnamed = household.get("Name") in (None, "", household["Id"])
-    return household.get("Household_Code_Autonumber__c") if unnamed else household["Name"]
+    return null_if(household.get("Name"), household["Id"]) or household.get("Household_Code_Autonumber__c")
 
 
 def members_over_5(household):

@@ -8,7 +8,7 @@ from itertools import count
 
 from crossdock import Job, State, state, stop, tap, warn, when
 from crossdock.adaptors import postgresql
-from crossdock.values import as_list
+from crossdock.values import as_list, null_if
 
 STUDY_IDS = {"Urban Consumption": 1000, "Rural Consumption": 1002, "Market": 1004, "Offtake": 1006}
 NULLS = ("", "NaN", "undefined", "null")
@@ -91,7 +91,7 @@ job = Job(
         key="tbl_site_pkey",
         null=NULLS,
     ),
-    when(lambda state: state.survey.get("market") in (None, *NULLS), end_without_sales("NO_MARKET")),
+    when(lambda state: null_if(state.survey.get("market"), *NULLS) is None, end_without_sales("NO_MARKET")),
     postgresql.upsert(
         "tbl_market",
         {

@@ -4,12 +4,9 @@ A referral that can't be accepted is the sender's to mend: the sender is told wh
 referral goes on. A system that fails is not: the run fails, and nobody is told anything.
 """
 
-import html
-import re
-
 from crossdock import Job, JobError, each, now, state
 from crossdock.adaptors import http
-from crossdock.values import date, null_if
+from crossdock.values import age_on, date, join_nonempty, null_if, strip_tags, table
 
 REQUIRED = [
     "interventiontype.progres_description",
@@ -24,7 +21,9 @@ SERVICES = {
     "BID": "focuses_non_specialized_mhpss_care",
     "Family Tracing and Reunification": "food",
 }
-SEXES = {"125080000": "female", "125080001": "male", "125080002": "other", "125080003": "unknown"}
+SEXES = table(
+    {"125080000": "female", "125080001": "male", "125080002": "other", "125080003": "unknown"}, unknown="null"
+)
 LANGUAGES = {"Nuer": "language2", "Anyuak": "language1", "Amharic": "language5"}
 OTHER_LANGUAGE = "language6"
 LOCATION_LEVELS = range(1, 7)
@@ -37,21 +36,6 @@ OWNER = "intake@example.org"
 def name_of(lookup):
     """Give the name in a lookup, which comes as {Id, Name}, as plain text or as nothing."""
     return null_if(lookup.get("Name") if isinstance(lookup, dict) else lookup)
-
-
-def plain_text(markup):
-    """Strip the tags of a note, decode its entities and collapse its white space."""
-    return " ".join(html.unescape(re.sub(r"<[^>]*>", " ", markup or "")).split())
-
-
-def join_nonempty(texts, by):
-    """Join what there is; None if there is nothing."""
-    return by.join(text for text in texts if text) or None
-
-
-def age_on(day, born):
-    """Give the completed years; those born on 29 February complete theirs on 1 March."""
-    return day.year - born.year - ((day.month, day.day) < (born.month, born.day))
 
 
 def language_of(referral):
@@ -75,7 +59,7 @@ def check(referral):
 
 def case_of(referral):
     """Map a referral that was checked to the case of the person."""
-    born = date(referral["individuals.progres_dateofbirth"], "%Y-%m-%dT%H:%M:%SZ")
+    born = date(referral["individuals.progres_dateofbirth"], "%Y-%m-%dT%H:%M:%SZ", name="date of birth")
     levels = [referral.get(f"individuals.progres_coalocationlevel{level}") for level in LOCATION_LEVELS]
     return {
         "services_section": [service_of(referral)],
@@ -86,7 +70,7 @@ def case_of(referral):
         "name_last": referral["individuals.progres_familyname"],
         "date_of_birth": born,
         "age": age_on(now(), born),
-        "sex": SEXES.get(str(referral.get("individuals.progres_sex"))),
+        "sex": SEXES(referral.get("individuals.progres_sex")),
         "address_current": join_nonempty(map(name_of, levels), by=" "),
         "language": language_of(referral),
         "status": "open",
@@ -105,7 +89,7 @@ def service_of(referral):
         "service_request_agency": name_of(referral.get("user.progres_partner")) or "UNHCR",
         "service_request_phone": referral.get("user.mobilephone"),
         "service_request_email": referral.get("user.internalemailaddress"),
-        "service_referral_notes": join_nonempty(map(plain_text, notes), by=", "),
+        "service_referral_notes": join_nonempty(map(strip_tags, notes), by=", "),
         "service_type": SERVICES[name_of(referral["interventiontype.progres_description"])],
         "service_implementing_agency": "UNICEF",
         "service_response_type": "service_provision",
