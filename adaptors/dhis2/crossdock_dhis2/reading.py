@@ -5,7 +5,7 @@ from typing import Any, Literal, Unpack
 
 from crossdock import Answer, State
 from crossdock.errors import ArgumentError
-from crossdock_http.content import Parse
+from crossdock_http.arguments import Parse
 from crossdock_http.paging import Limits
 
 from crossdock_dhis2 import objects
