@@ -8,11 +8,13 @@ import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from decimal import Decimal
+from functools import cache
 from pathlib import Path
 from time import perf_counter
-from typing import Any, NamedTuple
+from typing import Any
 
 import psycopg
+from case import Case
 from crossdock import Job, Run, Workflow
 from crossdock.adaptors import postgresql
 from crossdock.testing.postgres import postgres_server
@@ -55,17 +57,14 @@ def record(number: int) -> dict[str, Any]:
     }
 
 
-RECORDS = [record(number) for number in range(ROWS)]
+@cache
+def records() -> list[dict[str, Any]]:
+    """Make the records that are written; where memory is measured nobody asks for them."""
+    return [record(number) for number in range(ROWS)]
 
 
-class Timed(NamedTuple):
-    """Two ways of doing the same, each of which takes its time in seconds, and the most that ours may take."""
-
-    what: str
-    bare: Callable[[], float]
-    ours: Callable[[], float]
-    limit: float
-    turns: int
+MEMORY = {"write": 60, "read": 40}
+"""What a process may grow by in megabytes while it writes or reads a million rows."""
 
 
 class Server:
@@ -95,44 +94,44 @@ class Server:
         run = Run(Workflow.of(Job(*operations)), credentials={"w": {"adaptor": "postgresql", "dsn": self._dsn}})
         assert run.execute() == "success", run.error
 
-    def cases(self) -> list[Timed]:
+    def cases(self) -> list[Case]:
         """Give all pairs."""
         insert, upsert = (
-            lambda: self.run(postgresql.insert_many("t", RECORDS)),
-            lambda: self.run(postgresql.upsert_many("t", RECORDS, key="id")),
+            lambda: self.run(postgresql.insert_many("t", records())),
+            lambda: self.run(postgresql.upsert_many("t", records(), key="id")),
         )
         copied, merged = self.timed(self._copy), self.timed(self._merge, half=True)
         return [
-            Timed("insert_many beside COPY, 100,000 rows", copied, self.timed(insert), 1 / 0.75, 9),
-            Timed("insert_many beside executemany", self.timed(self._insert), self.timed(insert), 1 / 2.3, 3),
-            Timed("upsert_many beside COPY and a merge", merged, self.timed(upsert, half=True), 1 / 0.75, 9),
-            Timed(
+            Case("insert_many beside COPY, 100,000 rows", copied, self.timed(insert), 1 / 0.75, 9),
+            Case("insert_many beside executemany", self.timed(self._insert), self.timed(insert), 1 / 2.3, 3),
+            Case("upsert_many beside COPY and a merge", merged, self.timed(upsert, half=True), 1 / 0.75, 9),
+            Case(
                 "upsert_many beside executemany",
                 self.timed(lambda: self._insert(UPDATE), half=True),
                 self.timed(upsert, half=True),
                 1 / 1.1,
                 3,
             ),
-            Timed(
-                "1,000 inserts of one row", self.timed(self._one_by_one), self.timed(self._our_one_by_one), 1 / 0.7, 9
+            Case(
+                "5,000 inserts of one row", self.timed(self._one_by_one), self.timed(self._our_one_by_one), 1 / 0.7, 9
             ),
         ]
 
-    def reading(self) -> Timed:
+    def reading(self) -> Case:
         """Give the pair that reads a million rows."""
         self._empty()
         with self._admin.cursor().copy(f"copy t ({NAMES}) from stdin (format binary)") as copy:
             copy.set_types(list(COLUMNS.values()))
             for number in range(MANY):
                 copy.write_row(tuple(record(number).values()))
-        return Timed("rows of 1,000,000 beside a server-side cursor", self._read, self._our_read, 1 / 0.7, 3)
+        return Case("rows of 1,000,000 beside a server-side cursor", self._read, self._our_read, 1 / 0.7, 3)
 
     def _empty(self, *, half: bool = False) -> None:
         self._admin.execute(f"drop table if exists t; create table t ({DEFINITION})".encode())
         if half:
             with self._admin.cursor().copy(f"copy t ({NAMES}) from stdin (format binary)") as copy:
                 copy.set_types(list(COLUMNS.values()))
-                for row in RECORDS[::2]:
+                for row in records()[::2]:
                     copy.write_row(tuple(row.values()))
         self._admin.execute("checkpoint")
 
@@ -142,7 +141,7 @@ class Server:
                 return self._copy(table, connection)
         with connection.cursor().copy(f"copy {table} ({NAMES}) from stdin (format binary)".encode()) as copy:
             copy.set_types(list(COLUMNS.values()))
-            for row in RECORDS:
+            for row in records():
                 copy.write_row(tuple(row.values()))
         return None
 
@@ -155,16 +154,16 @@ class Server:
     def _insert(self, ending: str = "") -> None:
         with psycopg.connect(self._dsn) as connection:
             statement = f"insert into t ({NAMES}) values ({PLACES}){ending}".encode()
-            connection.cursor().executemany(statement, [tuple(row.values()) for row in RECORDS])
+            connection.cursor().executemany(statement, [tuple(row.values()) for row in records()])
 
     def _one_by_one(self) -> None:
         with psycopg.connect(self._dsn) as connection:
             statement = f"insert into t ({NAMES}) values ({PLACES})".encode()
-            for row in RECORDS[:1000]:
+            for row in records()[:5000]:
                 connection.execute(statement, list(row.values()))
 
     def _our_one_by_one(self) -> None:
-        self.run(*(postgresql.insert_many("t", [row]) for row in RECORDS[:1000]))
+        self.run(*(postgresql.insert("t", row) for row in records()[:5000]))
 
     def _read(self) -> float:
         started = perf_counter()
@@ -202,21 +201,18 @@ def memory_of(what: str) -> float:
     return float(done.stdout.split()[-1])
 
 
-def _grown(what: str) -> float:
+def grown(what: str) -> float:
+    """Give by how many megabytes this process grows."""
     with database() as server:
-        server._empty()
-        write = postgresql.insert_many("t", lambda state: map(record, range(MANY)))
         if what == "read":
-            subprocess.run([sys.executable, "-c", "pass"], check=True)
-            server.reading()
-        server.run(postgresql.insert_many("t", [record(-1)]))
-        before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-        if what == "read":
-            server._our_read()
+            work = server.reading().ours
         else:
-            server.run(write)
+            work = server.timed(lambda: server.run(postgresql.insert_many("t", lambda _: map(record, range(MANY)))))
+        server.run(postgresql.sql("select 1"))  # so that what is loaded once does not count
+        before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        work()
         return (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024
 
 
 if __name__ == "__main__":
-    print(_grown(sys.argv[1]))
+    print(grown(sys.argv[1]))

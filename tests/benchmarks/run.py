@@ -7,69 +7,22 @@ import functools
 import subprocess
 import sys
 import tempfile
-import timeit
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
 from pathlib import Path
-from statistics import median
 from time import perf_counter
-from typing import Any, NamedTuple
+from typing import Any
 
 import httpx
+from case import Case, each_call, measure
 from crossdock import Job, Run, State, Workflow, each, operation, state, stream_xml
 from crossdock.adaptors import dhis2, http
 from crossdock_http import Client, HttpConfiguration
+from database import MEMORY, database, memory_of
 from lxml import etree
 from server import dhis2_server, local_server
-
-TURNS = 9
-
-
-class Case(NamedTuple):
-    """A cost of ours, beside what it is compared with."""
-
-    what: str
-    bare: Callable[[], float]
-    ours: Callable[[], float]
-    limit: float
-
-
-class Measured(NamedTuple):
-    """The outcome of one case, in seconds."""
-
-    case: Case
-    bare: float
-    ours: float
-    spread: float
-
-    @property
-    def ratio(self) -> float:
-        """Ours over bare."""
-        return self.ours / self.bare
-
-    def __str__(self) -> str:
-        verdict = "ok  " if self.ratio <= self.case.limit else "OVER"
-        times = f"{_time(self.bare)} bare, {_time(self.ours)} ours, spread {self.spread:.0%}"
-        return f"{verdict}  {self.ratio:5.2f} × (limit {self.case.limit:g})  {self.case.what}: {times}"
-
-
-def _time(seconds: float) -> str:
-    return f"{seconds * 1e6:.2f} µs" if seconds < 1e-3 else f"{seconds * 1e3:.0f} ms"
-
-
-def measure(case: Case) -> Measured:
-    """Measure both sides in turns."""
-    pairs = [(case.bare(), case.ours()) for _ in range(TURNS)]
-    bare, ours = (median(side) for side in zip(*pairs, strict=True))
-    ratios = sorted(o / b for b, o in pairs)
-    return Measured(case, bare, ours, (ratios[-2] - ratios[1]) / median(ratios))
-
-
-def each_call(function: Callable[[], Any], number: int = 50_000) -> Callable[[], float]:
-    """Time one call of a function, as the mean over many."""
-    return lambda: timeit.timeit(function, number=number) / number
 
 
 def process(*arguments: str) -> Callable[[], float]:
@@ -239,9 +192,19 @@ def main() -> int:
         measured += [measure(case) for case in http_cases(url, bare, ours)]
     with dhis2_server() as entry, httpx.Client(trust_env=False) as bare:
         measured += [measure(case) for case in dhis2_cases(bare, entry)]
+    with database() as server:
+        measured += [measure(case) for case in server.cases()]
+        measured.append(measure(server.reading()))
     for result in measured:
         print(result)
-    return int(any(result.ratio > result.case.limit for result in measured))
+    too_large = [what for what, limit in MEMORY.items() if not within(what, memory_of(what), limit)]
+    return int(bool(too_large) or any(result.ratio > result.case.limit for result in measured))
+
+
+def within(what: str, megabytes: float, limit: float) -> bool:
+    """Print a figure of memory, and tell whether it is within its limit."""
+    print(f"{'ok  ' if megabytes < limit else 'OVER'}  {megabytes:5.1f} MB (limit {limit:g})  {what} a million rows")
+    return megabytes < limit
 
 
 if __name__ == "__main__":

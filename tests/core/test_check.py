@@ -34,7 +34,7 @@ RED = {
         "from crossdock import eech  # !",
         "from crossdock import date  # !",
         "from crossdock import http  # !",
-        "from crossdock.values import dates  # !",
+        "from crossdock.values import dats  # !",
         "from crossdock.vales import date  # !",
         "import crossdock.vales  # !",
         "from crossdock import (\n    log,\n    nope,  # !\n)",

@@ -53,8 +53,7 @@ class Database:
         """Give a unit of work: a transaction, or a savepoint within one."""
         return nullcontext() if self._configuration.commit == "operation" else self._main.unit()
 
-    @contextmanager
-    def session(self, *, commit: bool = False) -> Iterator[Session]:
+    def session(self, *, commit: bool = False) -> AbstractContextManager[Session]:
         """Give the session that an operation works in.
 
         Args:
@@ -62,10 +61,13 @@ class Database:
                 becomes of the step.
         """
         if not commit and (self._configuration.commit == "step" or self._in_block):
-            yield self._main
-        else:
-            with self.aside() as session, session.unit():
-                yield session
+            return nullcontext(self._main)
+        return self._committing()
+
+    @contextmanager
+    def _committing(self) -> Iterator[Session]:
+        with self.aside() as session, session.unit():
+            yield session
 
     @contextmanager
     def block(self) -> Iterator[None]:

@@ -10,8 +10,6 @@ AdaptorError
 """
 
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 import psycopg
 from crossdock import AdaptorError, UnknownOutcomeError
@@ -113,18 +111,26 @@ class AmbiguousMatchError(AdaptorError):
     fix = "Name more columns in where=."
 
 
-@contextmanager
-def mapped(*, committing: bool = False) -> Iterator[None]:
+class mapped:  # noqa: N801 - a context manager; as a class it costs a fifth, and every statement has one
     """Turn what psycopg raises into our errors, without row data and connection strings.
 
     Args:
         committing: Whether the statement is a COMMIT: if the connection breaks there, nobody
             knows whether it happened.
     """
-    try:
-        yield
-    except psycopg.Error as error:
-        refused = _adaptor_error(error, committing=committing)
+
+    __slots__ = ("_committing",)
+
+    def __init__(self, *, committing: bool = False) -> None:
+        self._committing = committing
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        if not isinstance(error, psycopg.Error):
+            return
+        refused = _adaptor_error(error, committing=self._committing)
         try:
             raise refused from _without_rows(error)
         finally:
@@ -148,16 +154,11 @@ def connection_error(error: Exception, configuration: PostgresqlConfiguration) -
     )
 
 
-@contextmanager
-def naming(record: int) -> Iterator[None]:
-    """Name the record that an error is about."""
-    try:
-        yield
-    except DatabaseError as error:
-        if "records" not in error.details:
-            error.message += f"; in the record {record}"
-            error.details["records"] = [record]
-        raise
+def name_record(error: DatabaseError, record: int) -> None:
+    """Name the record that an error is about, unless it does so already."""
+    if "records" not in error.details:
+        error.message += f"; in the record {record}"
+        error.details["records"] = [record]
 
 
 def _adaptor_error(error: psycopg.Error, *, committing: bool) -> AdaptorError:

@@ -301,12 +301,16 @@ def _missing(missing: str | None) -> str:
 
 
 def _null(null: Any) -> tuple[Any, ...]:
-    if null is not None and not isinstance(null, list | tuple):
-        raise RecordError(f"null= got a value of type {type(null).__name__}", fix='Give the values: null=("", "NaN").')
-    return tuple(null or ())
+    if null is None:
+        return ()
+    if not isinstance(null, list | tuple) or any(isinstance(value, list | dict) for value in null):
+        raise RecordError("null= takes a list of plain values", fix='Give the values: null=("", "NaN").')
+    return tuple(null)
 
 
 def _checked(records: Any) -> Iterable[Mapping[str, Any]]:
+    if type(records) is list:  # as most are
+        return records
     if isinstance(records, Mapping | str | bytes) or not isinstance(records, Iterable | Iterator):
         raise RecordError(
             f"the records are of type {type(records).__name__}", fix="Give a list of dicts: column → value."

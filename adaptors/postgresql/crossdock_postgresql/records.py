@@ -180,9 +180,9 @@ def columns_of(records: Sequence[Record], rules: Rules, *, more: bool = False) -
 def _are_alike(records: Sequence[Any]) -> bool:
     """Tell whether all records are dicts of the same keys; most are."""
     first = records[0] if records else None
-    return (
-        bool(first) and isinstance(first, dict) and all(type(r) is dict and r.keys() == first.keys() for r in records)
-    )
+    if not first or type(first) is not dict:
+        return False
+    return len(records) == 1 or all(type(record) is dict and record.keys() == first.keys() for record in records)
 
 
 def _check_writable(table: Table, columns: Iterable[str]) -> None:

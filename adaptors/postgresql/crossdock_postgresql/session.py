@@ -37,6 +37,7 @@ class Session:
         self._read_only = read_only
         self._begin: LiteralString = "begin read only" if read_only else "begin"
         self._connection: psycopg.Connection[dict[str, Any]] | None = None
+        self._cursor: psycopg.Cursor[dict[str, Any]] | None = None
         self._depth = 0
         self._done = 0
         """How many operations the open transaction holds."""
@@ -64,6 +65,13 @@ class Session:
         if self._connection is None:
             raise RuntimeError("the Database is not open: use it in a with statement")
         return self._connection
+
+    @property
+    def cursor(self) -> psycopg.Cursor[dict[str, Any]]:
+        """A cursor for statements whose result is used at once; making one takes as long as a small statement."""
+        if self._cursor is None:
+            self._cursor = self.connection.cursor()
+        return self._cursor
 
     @contextmanager
     def unit(self) -> Iterator[None]:
@@ -162,7 +170,7 @@ class Session:
         if known.is_open_to_readers():
             _logger.warning("%s is reached without TLS: what is sent can be read on its way", known.place())
         try:
-            self._connection = _connected(known)
+            self._connection, self._cursor = _connected(known), None
         except (psycopg.Error, UnicodeError) as error:
             refused = connection_error(error, known)
         else:

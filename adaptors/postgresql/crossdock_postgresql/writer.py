@@ -11,14 +11,14 @@ from crossdock import warn
 from crossdock.scope import open_run
 from psycopg import sql as compose
 
-from crossdock_postgresql.errors import DatabaseError, RecordError, mapped, naming
+from crossdock_postgresql.errors import DatabaseError, RecordError, mapped, name_record
 from crossdock_postgresql.records import Record, Row, Rows, Rules
 from crossdock_postgresql.session import Session
 from crossdock_postgresql.table import Table, identifiers, with_parameters
 
 T = TypeVar("T")
-FEW = 500
-"""Up to so many records statements are faster than COPY into a temporary table (measured)."""
+FEW = 100
+"""Up to so many records statements are as fast as COPY into a temporary table (measured)."""
 
 _MOST_PARAMETERS = 60_000
 _TWICE = "21000"
@@ -97,10 +97,13 @@ class Writer:
         """Write records in statements of many rows each."""
         rows = list(self.rows.of(records))
         kept = self._without_duplicates(rows)
-        if len(kept) == 1:
-            with naming(kept[0]):
-                return self._insert([rows[kept[0]]])
-        return self._whole(lambda until: self._insert([rows[index] for index in kept[:until]]), kept)
+        if len(kept) > 1:
+            return self._whole(lambda until: self._insert([rows[index] for index in kept[:until]]), kept)
+        try:
+            return self._insert([rows[kept[0]]])
+        except DatabaseError as error:
+            name_record(error, kept[0])
+            raise
 
     def many(self, records: Iterable[Record]) -> int:
         """Write any number of records with COPY, in the memory of a few."""
@@ -119,10 +122,12 @@ class Writer:
         size = max(1, min(FEW, _MOST_PARAMETERS // len(self.rows.columns)))
         for begin in range(0, len(rows), size):
             chunk = rows[begin : begin + size]
-            with mapped(), self._session.connection.cursor() as cursor:
+            cursor = self._session.cursor
+            with mapped():
                 cursor.execute(self._statement(len(chunk)), list(chain.from_iterable(chunk)))
-                written += cursor.rowcount
-                returned += cursor.fetchall() if self._manner.returning else []
+            written += cursor.rowcount
+            if self._manner.returning:
+                returned += cursor.fetchall()
         return returned if self._manner.returning else written
 
     def _statement(self, rows: int) -> Any:
@@ -247,8 +252,8 @@ class Writer:
         except DatabaseError as error:
             if error.transient or not indexes or error.details.get("sqlstate") == _TWICE:
                 raise
-            with naming(indexes[self._first_refused(write_until, len(indexes))]):
-                raise
+            name_record(error, indexes[self._first_refused(write_until, len(indexes))])
+            raise
 
     def _first_refused(self, write_until: Callable[[int], Any], rows: int) -> int:
         """Find the row without which the rows before it can be written, by trying half of them."""

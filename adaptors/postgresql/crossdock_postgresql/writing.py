@@ -84,7 +84,8 @@ def _written(session: Session, name: str, records: Iterable[Record], manner: Man
 
 def writer_of(session: Session, table: Table, columns: Sequence[str], manner: Manner) -> Writer:
     """Give what writes such records; it is kept for the next ones."""
-    key = (table.name, repr(manner), *columns)
+    # With the types of null=, since 1 and True are equal.
+    key = (table.name, manner, *map(type, manner.rules.null), *columns)
     if key not in session.prepared:
         session.prepared[key] = Writer(session, table, columns, manner)
     found: Writer = session.prepared[key]
