@@ -6,7 +6,7 @@ from contextlib import ExitStack
 from typing import Any, Self, Unpack
 from uuid import uuid4
 
-from crossdock import Answer, warn
+from crossdock import Answer, noted, warn
 from crossdock.scope import open_run
 from pydantic import SecretStr
 
@@ -275,7 +275,10 @@ class Client:
                 f"{request}: the time of {deadline.seconds:g} s was over before it was sent",
                 fix="Give it more time (timeout=seconds), or allow a higher rate in the credential.",
             )
-        return self._exchange.send(request, deadline, live=live)
+        with noted("request", method=request.method, url=request.url) as note:
+            reply = self._exchange.send(request, deadline, live=live)
+            note(status=reply.status, bytes=None if reply.live else len(reply.content))
+        return reply
 
     def _is_own(self, request: Request) -> bool:
         base_url = self._configuration.base_url

@@ -18,6 +18,7 @@ from crossdock_postgresql.errors import (
     connection_error,
     mapped,
 )
+from crossdock_postgresql.noting import NotingCursor
 from crossdock_postgresql.table import COLUMNS, CONSTRAINTS, Table, identifiers, same_keys, table_identifier
 
 _MOST_PARAMETERS = 60_000
@@ -41,7 +42,11 @@ class Database:
             # Autocommit means only that nothing begins by itself: every unit begins a transaction.
             parameters = self._configuration.parameters()
             self._connection = psycopg.connect(
-                autocommit=True, row_factory=dict_row, application_name="crossdock", **parameters
+                autocommit=True,
+                row_factory=dict_row,
+                cursor_factory=NotingCursor,
+                application_name="crossdock",
+                **parameters,
             )
         except psycopg.Error as error:
             raise connection_error(error) from None

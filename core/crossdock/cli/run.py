@@ -65,6 +65,13 @@ def _made(path: str | None, option: str) -> "Path | None":
     type=_EXISTING_FOLDER,
     help="Take what was recorded there instead of asking; so far only http adaptors do.",
 )
+@click.option(
+    "--trace",
+    "traced",
+    is_flag=True,
+    help="Show what each operation did: time, what it changed in the state, requests and statements.",
+)
+@click.option("--values", is_flag=True, help="With --trace: show values too, cut and without secrets.")
 @click.option("-v", "--verbose", is_flag=True, help="Show tracebacks, and what the adaptors log.")
 def run(
     job: str,
@@ -79,6 +86,8 @@ def run(
     replay: str | None,
     *,
     dry_run: bool,
+    traced: bool,
+    values: bool,
     verbose: bool,
 ) -> None:
     """Run the job of a Python file.
@@ -89,6 +98,10 @@ def run(
 
     With --dry-run the operations of adaptors that write are listed under 'plan' in the final
     state and not called, the job's own functions run, and no cursor moves.
+
+    With --trace a tree shows the operations of the job and those that run inside them. All runs
+    of one operation from one line, as for the items of a loop, are one line with their number,
+    their time, the slowest and how many failed.
     """
     from crossdock.cli.supervision import Order, supervise  # imported late: --help needs none of it
 
@@ -99,5 +112,9 @@ def run(
         "record": _made(record, "--record"),
         "replay": _made(replay, "--replay"),
     }
-    order = Order(job, state_file, credentials, now, verbose, dry_run, cursors=cursors, **folders)
+    if values and not traced:
+        raise click.UsageError("--values needs --trace.")
+    order = Order(
+        job, state_file, credentials, now, verbose, dry_run, cursors=cursors, traced=traced, values=values, **folders
+    )
     click.get_current_context().exit(supervise(order, output, timeout))

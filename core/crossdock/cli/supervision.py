@@ -1,7 +1,6 @@
 """One job on one input, in a child process that is watched, reported and accounted for."""
 
 import json
-import linecache
 import logging
 import os
 import signal
@@ -14,6 +13,7 @@ from typing import Any, NamedTuple
 
 from crossdock.cli.cursors import CursorFile
 from crossdock.cli.ending import EXIT_CODES, check_output, exit_code, say, write_result
+from crossdock.cli.summary import summary
 from crossdock.credentials import entries_from, learn
 from crossdock.errors import (
     CredentialError,
@@ -22,16 +22,15 @@ from crossdock.errors import (
     Outcome,
     TimeLimitError,
     error_record,
-    printable,
 )
 from crossdock.files import remove_folder
 from crossdock.job import Job, all_parts, load_job
 from crossdock.message import Message
-from crossdock.plan import NO_ANSWER
 from crossdock.plugins import Plugins, hookimpl
 from crossdock.redaction import Redactor
 from crossdock.run import Run, Timing
 from crossdock.state import State, encode
+from crossdock.trace import Trace
 from crossdock.worker.child import Child, Ended, Send
 from crossdock.workflow import Workflow
 
@@ -49,6 +48,8 @@ class Order(NamedTuple):
     record: Path | None = None
     replay: Path | None = None
     cursors: str | None = None
+    traced: bool = False
+    values: bool = False
 
     @property
     def step(self) -> str:
@@ -104,7 +105,10 @@ def _report(order: Order, message: Message, timeout: float | None, kept: CursorF
     report = screen.report
     if report is None:
         report = _without_report(order, message, ended, timeout, screen)
-    say(screen.redact(_summary(order, report, time.perf_counter() - started)))
+    if order.traced:
+        report["traced"] = {"notes": {}, **report.get("traced", {}), **screen.traced()}
+    seconds = time.perf_counter() - started
+    say(screen.redact(summary(order.step, report, seconds, dry_run=order.dry_run)))
     return report
 
 
@@ -119,9 +123,11 @@ class _Screen:
         self._kept = kept
         self._files: str | None = None
         self._status: Any = None
+        self._spans: list[dict[str, Any]] = []
+        self._running: dict[str, Any] | None = None
 
     def take(self, sent: dict[str, Any]) -> None:
-        """Take what the child sends: a secret to mask, a folder to clear away, the operation that starts, the report."""
+        """Take what the child sends: a secret to mask, a folder to clear away, what starts and ends, the report."""
         if "secret" in sent:
             self.redact.add(sent["secret"], what="a credential")
         elif "checkpoint" in sent:
@@ -130,10 +136,19 @@ class _Screen:
                 self._kept.write(self.cursors)
         elif "files" in sent:
             self._files = sent["files"]
-        elif "operation" not in sent:
+        elif "span" in sent:
+            self._spans.append(sent["span"])
+            self._running = None
+        elif "operation" in sent:
+            self._running = sent["operation"]
+            if self._status is not None:
+                self._status.update(f"{sent['operation']['name']} …")
+        else:
             self.report = sent
-        elif self._status is not None:
-            self._status.update(f"{sent['operation']} …")
+
+    def traced(self) -> dict[str, Any]:
+        """Give the operations that ended, and the one that was running when the process ended."""
+        return {"spans": self._spans, "running": self._running}
 
     def show(self, text: str) -> None:
         """Show what the child prints."""
@@ -179,8 +194,9 @@ def _work(order: Order, message: Message, send: Send, screen: _Screen) -> None:
         return
     if order.verbose and run.error is not None:
         sys.stderr.write(_trace(run.error))
-    timings = [_timing(timing) for timing in run.timings]
-    send({"outcome": run.outcome, "state": json.loads(encode(run.state)), "timings": timings, "stopped": run.stopped})
+    report = {"outcome": run.outcome, "state": json.loads(encode(run.state)), "stopped": run.stopped}
+    notes = {} if run.trace is None else {"traced": {"notes": run.trace.described(run.trace.root)["notes"]}}
+    send({**report, **notes, "timings": [_timing(timing) for timing in run.timings]})
 
 
 def _refusal(error: CrossdockError, *, verbose: bool) -> dict[str, Any]:
@@ -213,6 +229,7 @@ def _prepared(order: Order, message: Message, redactor: Redactor, send: Send) ->
     for fields, what in given:
         if used or fields is not message.configuration:  # an input in OpenFn's form may bring secrets that nobody needs
             entries |= entries_from(fields, used, what=what)
+    trace = Trace(redactor, values=order.values, tell=lambda span: send({"span": span}))
     run = Run(
         Workflow.of(job, order.step),
         message.state,
@@ -224,6 +241,7 @@ def _prepared(order: Order, message: Message, redactor: Redactor, send: Send) ->
         files=order.files,
         record=order.record,
         replay=order.replay,
+        trace=trace if order.traced else None,
     )
     run.on_checkpoint = lambda cursors: send({"checkpoint": cursors})
     return run
@@ -243,7 +261,7 @@ class _Progress:
 
     @hookimpl(wrapper=True)
     def crossdock_operation(self, operation: Any) -> Any:
-        self._send({"operation": operation.name})
+        self._send({"operation": {"name": operation.name, "line": str(operation.site)}})
         return (yield)
 
 
@@ -308,57 +326,3 @@ def _without_report(
 
 def _by_signal(number: int) -> Outcome:
     return "interrupted" if number == signal.SIGINT else "cancelled"
-
-
-def _summary(order: Order, report: dict[str, Any], seconds: float) -> str:
-    lines = [f"{order.step}: {report['outcome']} in {seconds:.2f} s"]
-    if report.get("stopped"):
-        lines[0] += f" (stopped: {report['stopped']})"
-    width = max((len(timing["name"]) for timing in report.get("timings", [])), default=0)
-    for number, timing in enumerate(report.get("timings", []), 1):
-        mark = "failed" if timing["failed"] else f"{timing['seconds']:.3f} s"
-        lines.append(
-            f"  {number:>2}  {mark:>8}  {timing['name']:<{width}}  {timing['line']}  {timing['text'][:60]}".rstrip()
-        )
-    error = report.get("error")
-    if error is None and report["outcome"] not in ("success", "partial"):
-        error = report["state"]["errors"][order.step]
-    if error:
-        lines += _error_lines(error)
-    if report.get("trace"):
-        lines.append(report["trace"])
-    failed = (report.get("state") or {}).get("failed") or []
-    if failed:
-        lines.append(f"  {len(failed)} items failed; they are in the state under 'failed'")
-    if order.dry_run and "plan" in (report.get("state") or {}):
-        lines += _plan_lines(report["state"]["plan"], failed=error is not None)
-    return "\n".join(lines)
-
-
-def _plan_lines(plan: list[dict[str, Any]], *, failed: bool) -> list[str]:
-    """Show what a dry run would have written: not the data, which stands in the state."""
-    lines = [f"  would write  {_planned(entry)}" for entry in plan]
-    made = {0: "no write was planned", 1: "1 write was not made"}.get(len(plan), f"{len(plan)} writes were not made")
-    return [*lines, f"  dry run: {made}", *([f"  {NO_ANSWER}"] if plan and failed else [])]
-
-
-def _planned(entry: dict[str, Any]) -> str:
-    arguments = f"({entry['arguments']})" if "arguments" in entry else ""
-    system = entry.get("system") and f"to {entry['system']}"
-    parts = [entry.get("operation", "") + arguments, entry.get("method"), entry.get("url"), system, entry.get("line")]
-    return printable("  ".join(str(part) for part in parts if part), 500)
-
-
-def _error_lines(error: dict[str, Any]) -> list[str]:
-    where = f" in {error['operation']} ({error['line']})" if "operation" in error else ""
-    where = f" at {error['line']}" if not where and "line" in error else where
-    lines = [f"  {error['type']} [{error['code']}]{where}: {error['message']}"]
-    if source := _source(error.get("line", "")):
-        lines.append(f"      {source}")
-    return [*lines, f"  fix: {error['fix']}"]
-
-
-def _source(line: str) -> str:
-    """Give the text of a line, which is written ``file:number``."""
-    file, _, number = line.rpartition(":")
-    return linecache.getline(file, int(number)).strip() if number.isdigit() else ""
