@@ -2,6 +2,7 @@
 
 # pytest wants to import each of them itself, so those that build on others stand last.
 pytest_plugins = [
+    "fix_browser",
     "fix_command",
     "fix_distribution",
     "fix_postgres",

@@ -190,7 +190,7 @@ class Trace:
         return {**summed, "kept": [self._note(note) for note in notes.kept]}
 
     def _note(self, note: dict[str, Any]) -> dict[str, Any]:
-        url = {"url": _url(note["url"], values=self.values)} if "url" in note else {}
+        url = {"url": shown_url(note["url"], values=self.values)} if "url" in note else {}
         return {key: self._fact(value) for key, value in {**note, **url}.items()}
 
     def _fact(self, value: Any) -> Any:
@@ -278,10 +278,10 @@ def _done(operation: "Operation", state: State, keep: bool) -> Any:
     return result if keep or type(result) is State else operation.accepted(result, state)
 
 
-def _url(url: str, *, values: bool) -> str:
+def shown_url(url: str, *, values: bool) -> str:
     """Give a URL without user and fragment; of its query the names, and the values if they are asked for.
 
-    >>> _url("https://amina:pw@example.org/people?name=Amina&page=2", values=False)
+    >>> shown_url("https://amina:pw@example.org/people?name=Amina&page=2", values=False)
     'https://example.org/people?name=…&page=…'
     """
     from urllib.parse import urlsplit  # imported late: few runs are traced

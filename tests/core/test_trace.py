@@ -264,7 +264,7 @@ STUBS = [
     {"when": {"method": "GET"}, "respond": {"status": 200, "json": [{"name": "Amina"}, {"name": "Baraka"}]}},
     {"when": {"method": "POST"}, "respond": {"status": 422, "json": {"error": "Amina is there"}}},
 ]
-TIME = re.compile(r"\d+\.\d{3} s|\d+ ms")
+TIME = re.compile(r"\d+(\.\d+)? m?s\b")
 
 
 def traced(
@@ -298,7 +298,7 @@ def test_trace_shows_what_a_run_did(crossdock, write_job, write_json, systems):
         "├─ mapped  TIME  job.py:5",
         "│  ~ people[*]  dict 1 → str 5  (2 ×)",
         "├─ each  TIME  job.py:11",
-        "│  └─ <lambda>  10,000 × TIME, slowest TIME  job.py:11",
+        "│  └─ <lambda>  10,000 × in TIME, slowest TIME  job.py:11",
         "│     ~ data  int → int  (first of 10,000)",
         "└─ http.post  failed after TIME (HttpError)  job.py:12",
         "   → POST  ADDRESS/people  422  TIME  27 B",
@@ -329,7 +329,7 @@ def test_trace_shows_what_was_running_when_the_time_was_over(crossdock: Crossdoc
     done = crossdock("run", job, "--trace", "--timeout", "2", env={"PYTHONUTF8": "1"})
 
     assert done.returncode == 5
-    assert "├─ set_data  0.0" in done.stderr
+    assert "├─ set_data  " in done.stderr
     assert "└─ hang  was running  job.py:3" in done.stderr
 
 
@@ -338,7 +338,7 @@ def test_trace_uses_signs_that_the_terminal_can_show(crossdock: Crossdock, write
 
     done = crossdock("run", job, "--trace", env={"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"})
 
-    assert "|- set_data  0.0" in done.stderr
+    assert "|- set_data  " in done.stderr
     assert "   ~ data  int > str 1" in done.stderr
     assert done.stderr.isascii()
 

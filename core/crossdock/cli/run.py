@@ -71,7 +71,8 @@ def _made(path: str | None, option: str) -> "Path | None":
     is_flag=True,
     help="Show what each operation did: time, what it changed in the state, requests and statements.",
 )
-@click.option("--values", is_flag=True, help="With --trace: show values too, cut and without secrets.")
+@click.option("--report", metavar="FILE", help="Write a page (HTML) that shows the same and how the run ended.")
+@click.option("--values", is_flag=True, help="With --trace or --report: show values too, cut and without secrets.")
 @click.option("-v", "--verbose", is_flag=True, help="Show tracebacks, and what the adaptors log.")
 def run(
     job: str,
@@ -84,6 +85,7 @@ def run(
     files: str | None,
     record: str | None,
     replay: str | None,
+    report: str | None,
     *,
     dry_run: bool,
     traced: bool,
@@ -101,20 +103,30 @@ def run(
 
     With --trace a tree shows the operations of the job and those that run inside them. All runs
     of one operation from one line, as for the items of a loop, are one line with their number,
-    their time, the slowest and how many failed.
+    their time, the slowest and how many failed. --report writes this as one page that loads
+    nothing from anywhere, for a browser or to hand on.
     """
     from crossdock.cli.supervision import Order, supervise  # imported late: --help needs none of it
 
     if record is not None and replay is not None:
         raise click.UsageError("--record and --replay can't be given together.")
-    folders = {
-        "files": _made(files, "--files"),
-        "record": _made(record, "--record"),
-        "replay": _made(replay, "--replay"),
-    }
-    if values and not traced:
-        raise click.UsageError("--values needs --trace.")
+    if values and not traced and report is None:
+        raise click.UsageError("--values needs --trace or --report.")
+    if report is not None and report == output:
+        raise click.UsageError("--report and --output name the same file.")
     order = Order(
-        job, state_file, credentials, now, verbose, dry_run, cursors=cursors, traced=traced, values=values, **folders
+        job,
+        state_file,
+        credentials,
+        now,
+        verbose,
+        dry_run,
+        files=_made(files, "--files"),
+        record=_made(record, "--record"),
+        replay=_made(replay, "--replay"),
+        cursors=cursors,
+        shows_trace=traced,
+        values=values,
+        page=report,
     )
     click.get_current_context().exit(supervise(order, output, timeout))

@@ -11,7 +11,7 @@ Report = dict[str, Any]
 """What a run reports of itself: its outcome, final state, timings or traced operations."""
 
 
-def summary(step: str, report: Report, seconds: float, *, dry_run: bool = False) -> str:
+def summary(step: str, report: Report, seconds: float, *, dry_run: bool, tree: bool) -> str:
     """Say how a run ended, what its operations did, and what to do about what went wrong.
 
     Args:
@@ -19,11 +19,11 @@ def summary(step: str, report: Report, seconds: float, *, dry_run: bool = False)
         report: What the run reported.
         seconds: How long it took.
         dry_run: Whether its writes were only planned.
+        tree: Whether to show the tree of what was traced.
     """
     stopped = f" (stopped: {report['stopped']})" if report.get("stopped") else ""
-    traced = report.get("traced")
     lines = [f"{step}: {report['outcome']} in {seconds:.2f} s{stopped}"]
-    lines += _timing_lines(report.get("timings", [])) if traced is None else tree_lines(traced)
+    lines += tree_lines(report["traced"]) if tree else _timing_lines(report.get("timings", []))
     error = error_of(report)
     lines += _error_lines(error) if error else []
     lines += [report["trace"]] if report.get("trace") else []

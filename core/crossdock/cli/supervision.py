@@ -7,7 +7,7 @@ import signal
 import sys
 import time
 import traceback
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -24,7 +24,9 @@ from crossdock.errors import (
     error_record,
 )
 from crossdock.files import remove_folder
+from crossdock.installed import installed
 from crossdock.job import Job, all_parts, load_job
+from crossdock.loading import ADAPTORS
 from crossdock.message import Message
 from crossdock.plugins import Plugins, hookimpl
 from crossdock.redaction import Redactor
@@ -48,8 +50,14 @@ class Order(NamedTuple):
     record: Path | None = None
     replay: Path | None = None
     cursors: str | None = None
-    traced: bool = False
+    shows_trace: bool = False
     values: bool = False
+    page: str | None = None
+
+    @property
+    def traced(self) -> bool:
+        """Whether somebody wants to see what the operations did."""
+        return self.shows_trace or self.page is not None
 
     @property
     def step(self) -> str:
@@ -67,6 +75,7 @@ def supervise(order: Order, output: str | None, timeout: float | None) -> int:
     """
     message = Message.from_file(order.state) if order.state is not None else Message(State())
     check_output(output)
+    check_output(order.page, "--report")
     if order.cursors is None:
         return _accounted(order, message, output, timeout)
     kept = CursorFile(order.cursors)
@@ -84,6 +93,8 @@ def _accounted(
         write_result(json.dumps(report["state"], indent=2, ensure_ascii=False) + "\n", output)
         if kept is not None and not order.dry_run:
             kept.write(report["state"].get("cursors") or {})
+    if order.page is not None:
+        write_result(report["page"], order.page, "--report")
     code: int = report.get("exit", EXIT_CODES[report["outcome"]])
     return code
 
@@ -108,8 +119,28 @@ def _report(order: Order, message: Message, timeout: float | None, kept: CursorF
     if order.traced:
         report["traced"] = {"notes": {}, **report.get("traced", {}), **screen.traced()}
     seconds = time.perf_counter() - started
-    say(screen.redact(summary(order.step, report, seconds, dry_run=order.dry_run)))
+    shown = summary(order.step, report, seconds, dry_run=order.dry_run, tree=order.shows_trace)
+    say(screen.redact(shown))
+    if order.page is not None:
+        report["page"] = _page(order, report, seconds, screen.redact)
     return report
+
+
+def _page(order: Order, report: dict[str, Any], seconds: float, redactor: Redactor) -> str:
+    from crossdock.cli.report import page  # imported late: few runs have one
+
+    given = {None: "none", "-": "standard input"}.get(order.state, order.state)
+    started = datetime.now(UTC) - timedelta(seconds=seconds)
+    about = {
+        "job": order.job,
+        "step": order.step,
+        "input": given,
+        "started": f"{started:%Y-%m-%d %H:%M:%S} UTC",
+        "seconds": seconds,
+        "dry_run": order.dry_run,
+        "values": order.values,
+    }
+    return page(report, about, redactor)
 
 
 class _Screen:
@@ -195,8 +226,17 @@ def _work(order: Order, message: Message, send: Send, screen: _Screen) -> None:
     if order.verbose and run.error is not None:
         sys.stderr.write(_trace(run.error))
     report = {"outcome": run.outcome, "state": json.loads(encode(run.state)), "stopped": run.stopped}
-    notes = {} if run.trace is None else {"traced": {"notes": run.trace.described(run.trace.root)["notes"]}}
-    send({**report, **notes, "timings": [_timing(timing) for timing in run.timings]})
+    send({**report, **_traced(run), "timings": [_timing(timing) for timing in run.timings]})
+
+
+def _traced(run: Run) -> dict[str, Any]:
+    """Give what is traced of a run beside its operations: what came after them, and with what it ran."""
+    if run.trace is None:
+        return {}
+    from crossdock import adaptors
+
+    used = {entry.distribution: entry.version for entry in installed(ADAPTORS) if entry.name in adaptors.opened}
+    return {"traced": {"notes": run.trace.described(run.trace.root)["notes"]}, "adaptors": used}
 
 
 def _refusal(error: CrossdockError, *, verbose: bool) -> dict[str, Any]:

@@ -4,7 +4,7 @@ import sys
 from collections.abc import Iterator
 from typing import Any
 
-from crossdock.errors import printable
+from crossdock.errors import cut, printable
 
 Described = dict[str, Any]
 """A span, a change or the notes of one kind, as the trace of a run describes them."""
@@ -14,6 +14,7 @@ Node = tuple[str, list[str]]
 
 _MOST_SHOWN = 5
 _MOST_FAILED = 3
+_MOST_TEXT = 160
 _ASCII = str.maketrans({"├": "|", "│": "|", "└": "`", "─": "-", "→": ">", "×": "x", "…": "~"})
 
 
@@ -58,13 +59,24 @@ def timing(summed: Described) -> str:
     """Say how often something was done, how long that took, and how often it failed.
 
     >>> timing({"count": 3, "seconds": 1.5, "slowest": 1, "failed": 1, "error": "JobError"})
-    '3 × 1.500 s, slowest 1.000 s, 1 failed (JobError)'
+    '3 × in 1.50 s, slowest 1.00 s, 1 failed (JobError)'
     """
     error = f" ({summed['error']})" if summed.get("error") else ""
     if summed["count"] == 1:
-        return f"{'failed after ' if summed['failed'] else ''}{summed['seconds']:.3f} s{error}"
+        return f"{'failed after ' if summed['failed'] else ''}{time_text(summed['seconds'])}{error}"
     failed = f", {summed['failed']:,} failed{error}" if summed["failed"] else ""
-    return f"{summed['count']:,} × {summed['seconds']:.3f} s, slowest {summed['slowest']:.3f} s{failed}"
+    return f"{summed['count']:,} × in {time_text(summed['seconds'])}, slowest {time_text(summed['slowest'])}{failed}"
+
+
+def time_text(seconds: float) -> str:
+    """Give a duration as people write it.
+
+    >>> time_text(0.0004), time_text(0.0421), time_text(61.5)
+    ('0.4 ms', '42 ms', '61.50 s')
+    """
+    if seconds >= 1:
+        return f"{seconds:.2f} s"
+    return f"{seconds * 1000:.0f} ms" if seconds >= 0.01 else f"{seconds * 1000:.1f} ms"
 
 
 def _change_lines(span: Described) -> Iterator[str]:
@@ -105,20 +117,20 @@ def note_text(kind: str, note: Described) -> str:
     if what is None:
         what = tuple(key for key in known if key not in ("seconds", "bytes", "rows", "error"))
         return "  ".join([kind, *(f"{key}={known[key]}" for key in what), *measures(known)])
-    return "  ".join([str(known[key]) for key in what if key in known] + measures(known))
+    return "  ".join([cut(str(known[key]), _MOST_TEXT) for key in what if key in known] + measures(known))
 
 
 def measures(note: Described) -> list[str]:
     """Give how long something took, how much it moved, and how it failed."""
-    rows = [f"{note['rows']:,} rows"] if note.get("rows") is not None else []
+    rows = [f"{note['rows']:,} row{'s' * (note['rows'] != 1)}"] if note.get("rows") is not None else []
     size = [size_text(note["bytes"])] if note.get("bytes") is not None else []
-    return [*rows, f"{note['seconds'] * 1000:,.0f} ms", *size, *([note["error"]] if "error" in note else [])]
+    return [*rows, time_text(note["seconds"]), *size, *([note["error"]] if "error" in note else [])]
 
 
 def note_sum(noted: Described) -> str:
     """Sum up what connections did."""
     failed = f", {noted['failed']:,} failed" if noted["failed"] else ""
-    return f"{noted['seconds']:.3f} s, slowest {noted['slowest']:.3f} s{failed}"
+    return f"{time_text(noted['seconds'])}, slowest {time_text(noted['slowest'])}{failed}"
 
 
 def size_text(size: int) -> str:
