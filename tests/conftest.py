@@ -8,6 +8,7 @@ pytest_plugins = [
     "fix_postgres",
     "fix_run",
     "fix_systems",
+    "fix_terminal",
     "fix_http",
     "fix_case",
 ]

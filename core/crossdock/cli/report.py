@@ -4,6 +4,7 @@ It loads nothing and runs nothing. Every text in it is masked before it comes he
 """
 
 import json
+from collections import Counter
 from collections.abc import Iterator
 from importlib.metadata import version
 from importlib.resources import files
@@ -166,6 +167,10 @@ def _section(title: str, *content: Markup, id_: str, class_: str = "card") -> Ma
     return element("section", element("h2", title), *content, class_=class_, id_=id_)
 
 
+def _often(times: int) -> list[Markup]:
+    return [element("small", f" {times:,} ×")] if times > 1 else []
+
+
 def _folded(rows: list[Markup], class_: str, *, left: int = 0) -> Markup:
     """Make a list that shows the first rows, and the others when they are asked for.
 
@@ -242,9 +247,10 @@ _SIGNS = {"+": "added", "-": "removed", "~": "changed"}
 def _change(change: Described) -> Markup:
     if not change["path"]:
         return element("li", "… more", class_="more")
-    often = [element("small", f" {change['times']:,} ×")] if change["times"] > 1 else []
     sign = element("span", change["how"], class_=f"sign {_SIGNS[change['how']]}", title=_SIGNS[change["how"]])
-    return element("li", sign, element("code", change["path"]), " ", element("span", change_text(change)), *often)
+    return element(
+        "li", sign, element("code", change["path"]), " ", element("span", change_text(change)), *_often(change["times"])
+    )
 
 
 def _notes(notes: Described) -> Iterator[Markup]:
@@ -308,17 +314,17 @@ def _warnings(shown: Described) -> Markup:
 
 
 def _warning(code: str, warnings: list[Described]) -> Markup:
-    often = [element("small", f" {len(warnings):,} ×")] if len(warnings) > 1 else []
     details = ", ".join(f"{key}={cut(str(value), 200)}" for key, value in warnings[0].items() if key != "code")
-    return element("li", element("p", element("code", code), *often), element("p", details))
+    return element("li", element("p", element("code", code), *_often(len(warnings))), element("p", details))
 
 
 def _plan(shown: Described) -> Markup:
     if not shown["dry_run"]:
         return Markup()
-    rows = [element("li", element("code", text)) for text in shown["plan"][:_MOST_ROWS]]
+    alike: Counter[str] = Counter(shown["plan"])
+    rows = [element("li", element("code", text), *_often(number)) for text, number in [*alike.items()][:_MOST_ROWS]]
     note = [element("p", NO_ANSWER, class_="place")] if shown["error"] and rows else []
-    listed = _folded(rows, "entries", left=len(shown["plan"]) - len(rows)) if rows else element("p", "none")
+    listed = _folded(rows, "entries", left=len(alike) - len(rows)) if rows else element("p", "none")
     return _section("Writes that were not made", listed, *note, id_="plan")
 
 

@@ -2,7 +2,6 @@
 
 import json
 import logging
-import os
 import signal
 import sys
 import time
@@ -13,6 +12,7 @@ from typing import Any, NamedTuple
 
 from crossdock.cli.cursors import CursorFile
 from crossdock.cli.ending import EXIT_CODES, check_output, exit_code, say, write_result
+from crossdock.cli.screen import Screen
 from crossdock.cli.summary import summary
 from crossdock.credentials import entries_from, learn
 from crossdock.errors import (
@@ -23,14 +23,13 @@ from crossdock.errors import (
     TimeLimitError,
     error_record,
 )
-from crossdock.files import remove_folder
 from crossdock.installed import installed
 from crossdock.job import Job, all_parts, load_job
 from crossdock.loading import ADAPTORS
 from crossdock.message import Message
 from crossdock.plugins import Plugins, hookimpl
 from crossdock.redaction import Redactor
-from crossdock.run import Run, Timing
+from crossdock.run import Cancelled, Run, Timing
 from crossdock.state import State, encode
 from crossdock.trace import Trace
 from crossdock.worker.child import Child, Ended, Send
@@ -53,6 +52,7 @@ class Order(NamedTuple):
     shows_trace: bool = False
     values: bool = False
     page: str | None = None
+    stepping: bool = False
 
     @property
     def traced(self) -> bool:
@@ -101,16 +101,9 @@ def _accounted(
 
 def _report(order: Order, message: Message, timeout: float | None, kept: CursorFile | None) -> dict[str, Any]:
     """Run the job in a child, show what it does, and give its report or one on its end."""
-    screen, started = _Screen(message, kept), time.perf_counter()
-    child = Child(
-        lambda send: _work(order, message, send, screen),
-        on_message=screen.take,
-        on_output=screen.show,
-        on_orphaned=screen.clear_away,
-    )
+    screen, started = Screen(message, kept), time.perf_counter()
     try:
-        with screen:  # after the fork: the display has a thread of its own
-            ended = child.follow(timeout=timeout)
+        ended = _stepped(order, message, screen) if order.stepping else _followed(order, message, screen, timeout)
     finally:
         screen.clear_away()
     report = screen.report
@@ -124,6 +117,32 @@ def _report(order: Order, message: Message, timeout: float | None, kept: CursorF
     if order.page is not None:
         report["page"] = _page(order, report, seconds, screen.redact)
     return report
+
+
+def _followed(order: Order, message: Message, screen: Screen, timeout: float | None) -> Ended:
+    """Run the job in a child that is watched."""
+    child = Child(
+        lambda send: _work(order, message, send, screen),
+        on_message=screen.take,
+        on_output=screen.show,
+        on_orphaned=screen.clear_away,
+    )
+    with screen:  # after the fork: the display has a thread of its own
+        return child.follow(timeout=timeout)
+
+
+def _stepped(order: Order, message: Message, screen: Screen) -> Ended:
+    """Run the job in this process, which has the terminal, and stop before each operation."""
+    from crossdock.cli.stepping import foreground  # imported late: few runs are stepped through
+
+    with foreground(screen.redact):
+        try:
+            _work(order, message, screen.take, screen)
+        except KeyboardInterrupt:
+            return Ended("an interrupt", timed_out=False, signal=signal.SIGINT)
+        except Cancelled:
+            return Ended("signal SIGTERM", timed_out=False, signal=signal.SIGTERM)
+    return Ended("exit code 0", timed_out=False, signal=None)
 
 
 def _page(order: Order, report: dict[str, Any], seconds: float, redactor: Redactor) -> str:
@@ -143,70 +162,7 @@ def _page(order: Order, report: dict[str, Any], seconds: float, redactor: Redact
     return page(report, about, redactor)
 
 
-class _Screen:
-    """What a person sees of a run: what it prints and, on a terminal and only there, what it is doing."""
-
-    def __init__(self, message: Message, kept: CursorFile | None) -> None:
-        self.redact = Redactor()
-        self.report: dict[str, Any] | None = None
-        self.cursors: dict[str, Any] = dict(message.state.get("cursors") or {})
-        """Those that count if the run ends without a report."""
-        self._kept = kept
-        self._files: str | None = None
-        self._status: Any = None
-        self._spans: list[dict[str, Any]] = []
-        self._running: dict[str, Any] | None = None
-
-    def take(self, sent: dict[str, Any]) -> None:
-        """Take what the child sends: a secret to mask, a folder to clear away, what starts and ends, the report."""
-        if "secret" in sent:
-            self.redact.add(sent["secret"], what="a credential")
-        elif "checkpoint" in sent:
-            self.cursors |= sent["checkpoint"]
-            if self._kept is not None:
-                self._kept.write(self.cursors)
-        elif "files" in sent:
-            self._files = sent["files"]
-        elif "span" in sent:
-            self._spans.append(sent["span"])
-            self._running = None
-        elif "operation" in sent:
-            self._running = sent["operation"]
-            if self._status is not None:
-                self._status.update(f"{sent['operation']['name']} …")
-        else:
-            self.report = sent
-
-    def traced(self) -> dict[str, Any]:
-        """Give the operations that ended, and the one that was running when the process ended."""
-        return {"spans": self._spans, "running": self._running}
-
-    def show(self, text: str) -> None:
-        """Show what the child prints."""
-        if self._status is None:
-            say(self.redact(text), end="")
-        else:
-            self._status.console.print(self.redact(text), end="", markup=False, highlight=False, soft_wrap=True)
-
-    def clear_away(self) -> None:
-        """Remove the temporary files of the run, if its process ended before it could."""
-        if self._files is not None and os.path.lexists(self._files):
-            remove_folder(self._files)
-
-    def __enter__(self) -> None:
-        if sys.stderr is not None and sys.stderr.isatty():
-            from rich.console import Console
-
-            self._status = Console(stderr=True).status("starting …")
-            self._status.start()
-
-    def __exit__(self, *_: object) -> None:
-        if self._status is not None:
-            self._status.stop()
-            self._status = None
-
-
-def _work(order: Order, message: Message, send: Send, screen: _Screen) -> None:
+def _work(order: Order, message: Message, send: Send, screen: Screen) -> None:
     """Do all of it in the child: load, check, run, report."""
 
     def tell(folder: str) -> None:
@@ -258,6 +214,10 @@ def _prepared(order: Order, message: Message, redactor: Redactor, send: Send) ->
     plugins = Plugins()
     plugins.load()
     plugins.register("crossdock", _Progress(send))
+    if order.stepping:
+        from crossdock.cli.stepping import Stepper
+
+        plugins.register("crossdock step", Stepper(str(Path(order.job).resolve().parent)))
     given = _given(order, message)
     for fields, _ in given:
         learn(fields, plugins=plugins, redactor=redactor)  # the job's file may print them while it is imported
@@ -348,7 +308,7 @@ def _trace(error: BaseException) -> str:
 
 
 def _without_report(
-    order: Order, message: Message, ended: Ended, timeout: float | None, screen: _Screen
+    order: Order, message: Message, ended: Ended, timeout: float | None, screen: Screen
 ) -> dict[str, Any]:
     """Account for a child that ended without a report: what came in is left, and what it committed on the way."""
     error: CrossdockError
