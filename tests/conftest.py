@@ -2,6 +2,7 @@
 
 # pytest wants to import each of them itself, so those that build on others stand last.
 pytest_plugins = [
+    "fix_browser",
     "fix_command",
     "fix_distribution",
     "fix_memory",
@@ -10,6 +11,7 @@ pytest_plugins = [
     "fix_run",
     "fix_systems",
     "fix_tls",
+    "fix_terminal",
     "fix_http",
     "fix_postgres_proxy",
     "fix_dhis2",

@@ -19,6 +19,7 @@ from crossdock.plugins import Plugins, hookimpl
 from crossdock.run import Run
 from crossdock.scope import in_run
 from crossdock.state import Answer, State
+from crossdock.trace import noted
 from crossdock.workflow import Step, Workflow
 
 __all__ = [
@@ -51,6 +52,7 @@ __all__ = [
     "in_run",
     "load_job",
     "log",
+    "noted",
     "now",
     "operation",
     "parse_csv",

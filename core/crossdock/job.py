@@ -38,7 +38,7 @@ class Job(Operation):
         self.operations = tuple([_member(given, number, frame) for number, given in enumerate(operations, 1)])
         super().__init__(_job, (), None, frame)
 
-    def perform(self, state: State) -> State:
+    def work(self, state: State, keep: bool) -> Any:  # noqa: ARG002 - its result is ``data``
         """Run its operations one after another as part of the unit that is open."""
         for operation in self.operations:
             state = operation.perform(state)

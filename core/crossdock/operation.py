@@ -22,6 +22,7 @@ from crossdock.scope import Unit, acting_operation, current_state, open_run, ope
 from crossdock.site import Site, site_of
 from crossdock.sketch import arguments_text
 from crossdock.state import FRAMEWORK_KEYS, State
+from crossdock.trace import open_span, watched
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -51,17 +52,20 @@ class Operation:
     def __call__(self, state: Mapping[str, Any]) -> State:
         """Run it on a state and give the new one; inside a run as a unit of its own."""
         given = state if type(state) is State else State(state)
-        return self.perform(given) if open_unit.get() is None else self._as_unit(self.perform, given)
+        if open_unit.get() is not None:
+            return self._as_unit(self.perform, given)
+        result = self.work(given, False)  # as ``perform`` does where nobody can trace
+        return result if type(result) is State else self.accepted(result, given)
 
     def perform(self, state: State) -> State:
         """Run it on a state as part of the unit that is open."""
-        result = self._work(state, False)
+        result = self.work(state, False) if open_span.get() is None else watched(self, state, False)
         return result if type(result) is State else self.accepted(result, state)
 
     def outcome(self, state: State) -> tuple[State, Any]:
         """Run it like ``perform``, and give its result beside the state."""
         if self.declaration.keeps:
-            state, value = self._work(state, True)
+            state, value = self.work(state, True) if open_span.get() is None else watched(self, state, True)
             return state, value
         state = self.perform(state)
         return state, state.get("data")
@@ -155,7 +159,13 @@ class Operation:
         with Unit(unit.run, "call", unit):
             return work(state)
 
-    def _work(self, state: State, keep: bool) -> Any:
+    def work(self, state: State, keep: bool) -> Any:
+        """Call its function with resolved arguments.
+
+        Args:
+            state: The state that it receives.
+            keep: Whether one whose result is not ``data`` gives a state and its result.
+        """
         declaration = self.declaration
         arguments = self.arguments
         if not self._static:
@@ -225,7 +235,8 @@ class FunctionOperation(Operation):
         """The name of the function."""
         return getattr(self.arguments[0], "__name__", type(self.arguments[0]).__name__)
 
-    def _work(self, state: State, keep: bool) -> Any:
+    def work(self, state: State, keep: bool) -> Any:
+        """Call the function with the state."""
         try:
             return call_with(self.arguments[0], state)
         except BaseException as error:

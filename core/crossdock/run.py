@@ -22,6 +22,7 @@ from crossdock.plugins import Plugins
 from crossdock.redaction import Redactor
 from crossdock.scope import Record, StopStep, Unit
 from crossdock.state import SIZE_LIMIT, State, decode, encode
+from crossdock.trace import Trace, watching
 from crossdock.workflow import Step, Workflow
 
 if TYPE_CHECKING:
@@ -58,6 +59,7 @@ class Run:
         files: The folder of its files; by default a temporary one, which ends with the run.
         record: Where adaptors that can keep what systems answer, for ``replay``.
         replay: Where adaptors that can read what systems answered, instead of asking them.
+        trace: Where what its operations do is taken down.
 
     Example:
         >>> from crossdock import Job, set_data
@@ -82,6 +84,7 @@ class Run:
         files: "Path | None" = None,
         record: "Path | None" = None,
         replay: "Path | None" = None,
+        trace: Trace | None = None,
     ) -> None:
         self.workflow = workflow
         self.state = State({"data": None, "cursors": {}} | dict(state or {})).without(*_NOT_INPUT)
@@ -99,6 +102,7 @@ class Run:
         self.files = RunFiles(files)
         self.record = record
         self.replay = replay
+        self.trace = trace
         self.outcome: Outcome = "refused"
         self.error: BaseException | None = None
         self.stopped: str | None = None
@@ -132,7 +136,7 @@ class Run:
         self.check()
         self.outcome = "failed"  # until a step ended well
         self.plugins.run_started(self)
-        with self.files:
+        with self.files, watching(self.trace):
             try:
                 self._steps()
                 if self.dry_run:

@@ -111,7 +111,7 @@ def test_adaptors_show_one_operation(crossdock: Crossdock):
         (["rnu"], 2, "There is no command 'rnu'. Did you mean 'run'?"),
         (["zzz"], 2, "There is no command 'zzz'. The commands are: adaptors, check, cursors, run."),
         (["adaptors", "lsit"], 2, "Did you mean 'list'?"),
-        (["run", "job.py", "--stat", "x"], 2, "Did you mean '--state'?"),
+        (["run", "job.py", "--outptu", "x"], 2, "Did you mean '--output'?"),
         (["run"], 2, "Missing argument 'JOB'"),
         (["run", "job.py", "--timeout", "0"], 2, "--timeout"),
         (["run", "job.py", "--timeout", "soon"], 2, "--timeout"),

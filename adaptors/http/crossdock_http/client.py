@@ -7,7 +7,7 @@ from typing import Any, Self, Unpack
 from uuid import uuid4
 from weakref import WeakSet
 
-from crossdock import Answer, warn
+from crossdock import Answer, noted, warn
 from crossdock.scope import open_run
 from pydantic import SecretStr
 
@@ -276,7 +276,11 @@ class Client:
 
     def _sent(self, request: Request, deadline: Deadline, *, live: bool = False) -> Reply:
         """Send a request once, when it is its turn."""
-        return self._turn(request, deadline).send(request, deadline, live=live)
+        exchange = self._turn(request, deadline)
+        with noted("request", method=request.method, url=request.url) as note:
+            reply = exchange.send(request, deadline, live=live)
+            note(status=reply.status, bytes=None if reply.live else len(reply.content))
+        return reply
 
     def _log_in(self, request: Request, deadline: Deadline) -> Reply:
         return self._turn(request, deadline).log_in(request, deadline)

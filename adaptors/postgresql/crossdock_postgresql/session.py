@@ -8,11 +8,13 @@ from typing import Any, LiteralString, TypeVar
 
 import psycopg
 from crossdock.scope import StopStep
+from crossdock.trace import is_traced
 from psycopg.pq import TransactionStatus
 from psycopg.rows import dict_row
 
 from crossdock_postgresql.configuration import PostgresqlConfiguration
 from crossdock_postgresql.errors import DatabaseError, TableError, connection_error, mapped
+from crossdock_postgresql.noting import NotingCursor
 from crossdock_postgresql.reading import register
 from crossdock_postgresql.table import COLUMNS, CONSTRAINTS, Column, Table, check_schema, table_identifier
 
@@ -295,7 +297,10 @@ def _connected(configuration: PostgresqlConfiguration) -> psycopg.Connection[dic
     timeout = {"connect_timeout": max(2, round(configuration.connect_timeout))}
     # Autocommit means only that nothing begins by itself: every unit begins a transaction.
     connection = psycopg.connect(
-        **{**_PARAMETERS, **timeout, **configuration.parameters()}, autocommit=True, row_factory=dict_row
+        **{**_PARAMETERS, **timeout, **configuration.parameters()},
+        autocommit=True,
+        row_factory=dict_row,
+        cursor_factory=NotingCursor if is_traced() else psycopg.Cursor,
     )
     settings = list(configuration.settings().items())
     connection.execute(

@@ -40,7 +40,7 @@ def say(text: str, *, end: str = "\n") -> None:
         _forget(sys.stderr, 2)
 
 
-def check_output(path: str | None) -> None:
+def check_output(path: str | None, option: str = "--output") -> None:
     """Refuse an output file that could not be written, before anything runs."""
     if path is None:
         return
@@ -57,13 +57,20 @@ def check_output(path: str | None) -> None:
     elif not os.access(target.parent, os.W_OK) and (target.is_file() or not target.exists()):
         problem = "lies in a folder that can't be written to"
     if problem:
-        error = OutputError(f"the output file {path!r} {problem}; nothing ran", fix="Name another file: --output FILE.")
+        error = OutputError(
+            f"the output file {path!r} {problem}; nothing ran", fix=f"Name another file: {option} FILE."
+        )
         show_error(error)
         raise SystemExit(EXIT_CODES["refused"])
 
 
-def write_result(text: str, path: str | None) -> None:
+def write_result(text: str, path: str | None, option: str = "--output") -> None:
     """Write the result to a file, or to standard output.
+
+    Args:
+        text: The result.
+        path: The file; standard output by default.
+        option: What named the file.
 
     Raises:
         OutputError: It can't be written. A reader that went away early is no error.
@@ -80,7 +87,10 @@ def write_result(text: str, path: str | None) -> None:
     except (OSError, ValueError, AttributeError) as error:
         _forget(sys.stdout, 1)
         reason = error.strerror if isinstance(error, OSError) else "it is closed"
-        raise OutputError(f"the result can't be written to {path or 'standard output'}: {reason}") from error
+        raise OutputError(
+            f"the result can't be written to {path or 'standard output'}: {reason}",
+            fix=f"Make room, or name another file: {option} FILE.",
+        ) from error
 
 
 def _to_stdout(text: str) -> None:

@@ -1,6 +1,7 @@
 """``crossdock run``: the command and its options; what it does is in ``supervision``."""
 
 import os
+import sys
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -38,6 +39,17 @@ def _made(path: str | None, option: str) -> "Path | None":
     return Path(path)
 
 
+def _check_terminal(state_file: str | None, timeout: float | None) -> None:
+    """Refuse to step where nobody could answer, or with what a run in this process can't have."""
+    if timeout is not None:
+        raise click.UsageError("--step and --timeout can't be given together: nobody ends a run that waits for you.")
+    if state_file == "-":
+        raise click.UsageError("--step needs standard input for itself: name a state file.")
+    terminals = [stream is not None and stream.isatty() for stream in (sys.stdin, sys.stderr)]
+    if sys.stdout is None or not all(terminals):
+        raise click.UsageError("--step needs a terminal as standard input and error, and an open standard output.")
+
+
 @click.command()
 @click.argument("job", metavar="JOB")
 @click.option("--state", "state_file", metavar="FILE", help="The input: a JSON file, or - for standard input.")
@@ -65,6 +77,17 @@ def _made(path: str | None, option: str) -> "Path | None":
     type=_EXISTING_FOLDER,
     help="Take what was recorded there instead of asking; so far only http adaptors do.",
 )
+@click.option(
+    "--trace",
+    "traced",
+    is_flag=True,
+    help="Show what each operation did: time, what it changed in the state, requests and statements.",
+)
+@click.option("--report", metavar="FILE", help="Write a page (HTML) that shows the same and how the run ended.")
+@click.option("--values", is_flag=True, help="With --trace or --report: show values too, cut and without secrets.")
+@click.option(
+    "--step", "stepping", is_flag=True, help="Stop before each operation, with pdb at hand; needs a terminal."
+)
 @click.option("-v", "--verbose", is_flag=True, help="Show tracebacks, and what the adaptors log.")
 def run(
     job: str,
@@ -77,8 +100,12 @@ def run(
     files: str | None,
     record: str | None,
     replay: str | None,
+    report: str | None,
     *,
     dry_run: bool,
+    traced: bool,
+    values: bool,
+    stepping: bool,
     verbose: bool,
 ) -> None:
     """Run the job of a Python file.
@@ -89,15 +116,42 @@ def run(
 
     With --dry-run the operations of adaptors that write are listed under 'plan' in the final
     state and not called, the job's own functions run, and no cursor moves.
+
+    With --trace a tree shows the operations of the job and those that run inside them. All runs
+    of one operation from one line, as for the items of a loop, are one line with their number,
+    their time, the slowest and how many failed. --report writes this as one page that loads
+    nothing from anywhere, for a browser or to hand on.
+
+    With --step the job runs in this process, because that has the terminal: before each operation
+    of the job Python's debugger stands at its line, with the state in 'state'. 'c' runs it and
+    stops at the next, 's' steps into it, 'finish' runs the rest, 'q' gives up (exit code 130).
+    Nobody watches such a run: there is no --timeout, and open transactions wait with you. The
+    tree of --trace is shown at the end, since the times of the run would count your looking.
     """
     from crossdock.cli.supervision import Order, supervise  # imported late: --help needs none of it
 
     if record is not None and replay is not None:
         raise click.UsageError("--record and --replay can't be given together.")
-    folders = {
-        "files": _made(files, "--files"),
-        "record": _made(record, "--record"),
-        "replay": _made(replay, "--replay"),
-    }
-    order = Order(job, state_file, credentials, now, verbose, dry_run, cursors=cursors, **folders)
+    if values and not traced and report is None:
+        raise click.UsageError("--values needs --trace or --report.")
+    if report is not None and report == output:
+        raise click.UsageError("--report and --output name the same file.")
+    if stepping:
+        _check_terminal(state_file, timeout)
+    order = Order(
+        job,
+        state_file,
+        credentials,
+        now,
+        verbose,
+        dry_run,
+        files=_made(files, "--files"),
+        record=_made(record, "--record"),
+        replay=_made(replay, "--replay"),
+        cursors=cursors,
+        shows_trace=traced or stepping,
+        values=values,
+        page=report,
+        stepping=stepping,
+    )
     click.get_current_context().exit(supervise(order, output, timeout))

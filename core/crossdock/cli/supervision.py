@@ -1,19 +1,19 @@
 """One job on one input, in a child process that is watched, reported and accounted for."""
 
 import json
-import linecache
 import logging
-import os
 import signal
 import sys
 import time
 import traceback
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from crossdock.cli.cursors import CursorFile
 from crossdock.cli.ending import EXIT_CODES, check_output, exit_code, say, write_result
+from crossdock.cli.screen import Screen
+from crossdock.cli.summary import summary
 from crossdock.credentials import entries_from, learn
 from crossdock.errors import (
     CredentialError,
@@ -22,16 +22,16 @@ from crossdock.errors import (
     Outcome,
     TimeLimitError,
     error_record,
-    printable,
 )
-from crossdock.files import remove_folder
+from crossdock.installed import installed
 from crossdock.job import Job, all_parts, load_job
+from crossdock.loading import ADAPTORS
 from crossdock.message import Message
-from crossdock.plan import NO_ANSWER
 from crossdock.plugins import Plugins, hookimpl
 from crossdock.redaction import Redactor
-from crossdock.run import Run, Timing
+from crossdock.run import Cancelled, Run, Timing
 from crossdock.state import State, encode
+from crossdock.trace import Trace
 from crossdock.worker.child import Child, Ended, Send
 from crossdock.workflow import Workflow
 
@@ -49,6 +49,15 @@ class Order(NamedTuple):
     record: Path | None = None
     replay: Path | None = None
     cursors: str | None = None
+    shows_trace: bool = False
+    values: bool = False
+    page: str | None = None
+    stepping: bool = False
+
+    @property
+    def traced(self) -> bool:
+        """Whether somebody wants to see what the operations did."""
+        return self.shows_trace or self.page is not None
 
     @property
     def step(self) -> str:
@@ -66,6 +75,7 @@ def supervise(order: Order, output: str | None, timeout: float | None) -> int:
     """
     message = Message.from_file(order.state) if order.state is not None else Message(State())
     check_output(output)
+    check_output(order.page, "--report")
     if order.cursors is None:
         return _accounted(order, message, output, timeout)
     kept = CursorFile(order.cursors)
@@ -83,84 +93,76 @@ def _accounted(
         write_result(json.dumps(report["state"], indent=2, ensure_ascii=False) + "\n", output)
         if kept is not None and not order.dry_run:
             kept.write(report["state"].get("cursors") or {})
+    if order.page is not None:
+        write_result(report["page"], order.page, "--report")
     code: int = report.get("exit", EXIT_CODES[report["outcome"]])
     return code
 
 
 def _report(order: Order, message: Message, timeout: float | None, kept: CursorFile | None) -> dict[str, Any]:
     """Run the job in a child, show what it does, and give its report or one on its end."""
-    screen, started = _Screen(message, kept), time.perf_counter()
+    screen, started = Screen(message, kept), time.perf_counter()
+    try:
+        ended = _stepped(order, message, screen) if order.stepping else _followed(order, message, screen, timeout)
+    finally:
+        screen.clear_away()
+    report = screen.report
+    if report is None:
+        report = _without_report(order, message, ended, timeout, screen)
+    if order.traced:
+        report["traced"] = {"notes": {}, **report.get("traced", {}), **screen.traced()}
+    seconds = time.perf_counter() - started
+    shown = summary(order.step, report, seconds, dry_run=order.dry_run, tree=order.shows_trace)
+    say(screen.redact(shown))
+    if order.page is not None:
+        report["page"] = _page(order, report, seconds, screen.redact)
+    return report
+
+
+def _followed(order: Order, message: Message, screen: Screen, timeout: float | None) -> Ended:
+    """Run the job in a child that is watched."""
     child = Child(
         lambda send: _work(order, message, send, screen),
         on_message=screen.take,
         on_output=screen.show,
         on_orphaned=screen.clear_away,
     )
-    try:
-        with screen:  # after the fork: the display has a thread of its own
-            ended = child.follow(timeout=timeout)
-    finally:
-        screen.clear_away()
-    report = screen.report
-    if report is None:
-        report = _without_report(order, message, ended, timeout, screen)
-    say(screen.redact(_summary(order, report, time.perf_counter() - started)))
-    return report
+    with screen:  # after the fork: the display has a thread of its own
+        return child.follow(timeout=timeout)
 
 
-class _Screen:
-    """What a person sees of a run: what it prints and, on a terminal and only there, what it is doing."""
+def _stepped(order: Order, message: Message, screen: Screen) -> Ended:
+    """Run the job in this process, which has the terminal, and stop before each operation."""
+    from crossdock.cli.stepping import foreground  # imported late: few runs are stepped through
 
-    def __init__(self, message: Message, kept: CursorFile | None) -> None:
-        self.redact = Redactor()
-        self.report: dict[str, Any] | None = None
-        self.cursors: dict[str, Any] = dict(message.state.get("cursors") or {})
-        """Those that count if the run ends without a report."""
-        self._kept = kept
-        self._files: str | None = None
-        self._status: Any = None
-
-    def take(self, sent: dict[str, Any]) -> None:
-        """Take what the child sends: a secret to mask, a folder to clear away, the operation that starts, the report."""
-        if "secret" in sent:
-            self.redact.add(sent["secret"], what="a credential")
-        elif "checkpoint" in sent:
-            self.cursors |= sent["checkpoint"]
-            if self._kept is not None:
-                self._kept.write(self.cursors)
-        elif "files" in sent:
-            self._files = sent["files"]
-        elif "operation" not in sent:
-            self.report = sent
-        elif self._status is not None:
-            self._status.update(f"{sent['operation']} …")
-
-    def show(self, text: str) -> None:
-        """Show what the child prints."""
-        if self._status is None:
-            say(self.redact(text), end="")
-        else:
-            self._status.console.print(self.redact(text), end="", markup=False, highlight=False, soft_wrap=True)
-
-    def clear_away(self) -> None:
-        """Remove the temporary files of the run, if its process ended before it could."""
-        if self._files is not None and os.path.lexists(self._files):
-            remove_folder(self._files)
-
-    def __enter__(self) -> None:
-        if sys.stderr is not None and sys.stderr.isatty():
-            from rich.console import Console
-
-            self._status = Console(stderr=True).status("starting …")
-            self._status.start()
-
-    def __exit__(self, *_: object) -> None:
-        if self._status is not None:
-            self._status.stop()
-            self._status = None
+    with foreground(screen.redact):
+        try:
+            _work(order, message, screen.take, screen)
+        except KeyboardInterrupt:
+            return Ended("an interrupt", timed_out=False, signal=signal.SIGINT)
+        except Cancelled:
+            return Ended("signal SIGTERM", timed_out=False, signal=signal.SIGTERM)
+    return Ended("exit code 0", timed_out=False, signal=None)
 
 
-def _work(order: Order, message: Message, send: Send, screen: _Screen) -> None:
+def _page(order: Order, report: dict[str, Any], seconds: float, redactor: Redactor) -> str:
+    from crossdock.cli.report import page  # imported late: few runs have one
+
+    given = {None: "none", "-": "standard input"}.get(order.state, order.state)
+    started = datetime.now(UTC) - timedelta(seconds=seconds)
+    about = {
+        "job": order.job,
+        "step": order.step,
+        "input": given,
+        "started": f"{started:%Y-%m-%d %H:%M:%S} UTC",
+        "seconds": seconds,
+        "dry_run": order.dry_run,
+        "values": order.values,
+    }
+    return page(report, about, redactor)
+
+
+def _work(order: Order, message: Message, send: Send, screen: Screen) -> None:
     """Do all of it in the child: load, check, run, report."""
 
     def tell(folder: str) -> None:
@@ -179,8 +181,18 @@ def _work(order: Order, message: Message, send: Send, screen: _Screen) -> None:
         return
     if order.verbose and run.error is not None:
         sys.stderr.write(_trace(run.error))
-    timings = [_timing(timing) for timing in run.timings]
-    send({"outcome": run.outcome, "state": json.loads(encode(run.state)), "timings": timings, "stopped": run.stopped})
+    report = {"outcome": run.outcome, "state": json.loads(encode(run.state)), "stopped": run.stopped}
+    send({**report, **_traced(run), "timings": [_timing(timing) for timing in run.timings]})
+
+
+def _traced(run: Run) -> dict[str, Any]:
+    """Give what is traced of a run beside its operations: what came after them, and with what it ran."""
+    if run.trace is None:
+        return {}
+    from crossdock import adaptors
+
+    used = {entry.distribution: entry.version for entry in installed(ADAPTORS) if entry.name in adaptors.opened}
+    return {"traced": {"notes": run.trace.described(run.trace.root)["notes"]}, "adaptors": used}
 
 
 def _refusal(error: CrossdockError, *, verbose: bool) -> dict[str, Any]:
@@ -202,6 +214,10 @@ def _prepared(order: Order, message: Message, redactor: Redactor, send: Send) ->
     plugins = Plugins()
     plugins.load()
     plugins.register("crossdock", _Progress(send))
+    if order.stepping:
+        from crossdock.cli.stepping import Stepper
+
+        plugins.register("crossdock step", Stepper(str(Path(order.job).resolve().parent)))
     given = _given(order, message)
     for fields, _ in given:
         learn(fields, plugins=plugins, redactor=redactor)  # the job's file may print them while it is imported
@@ -213,6 +229,7 @@ def _prepared(order: Order, message: Message, redactor: Redactor, send: Send) ->
     for fields, what in given:
         if used or fields is not message.configuration:  # an input in OpenFn's form may bring secrets that nobody needs
             entries |= entries_from(fields, used, what=what)
+    trace = Trace(redactor, values=order.values, tell=lambda span: send({"span": span}))
     run = Run(
         Workflow.of(job, order.step),
         message.state,
@@ -224,6 +241,7 @@ def _prepared(order: Order, message: Message, redactor: Redactor, send: Send) ->
         files=order.files,
         record=order.record,
         replay=order.replay,
+        trace=trace if order.traced else None,
     )
     run.on_checkpoint = lambda cursors: send({"checkpoint": cursors})
     return run
@@ -243,7 +261,7 @@ class _Progress:
 
     @hookimpl(wrapper=True)
     def crossdock_operation(self, operation: Any) -> Any:
-        self._send({"operation": operation.name})
+        self._send({"operation": {"name": operation.name, "line": str(operation.site)}})
         return (yield)
 
 
@@ -290,7 +308,7 @@ def _trace(error: BaseException) -> str:
 
 
 def _without_report(
-    order: Order, message: Message, ended: Ended, timeout: float | None, screen: _Screen
+    order: Order, message: Message, ended: Ended, timeout: float | None, screen: Screen
 ) -> dict[str, Any]:
     """Account for a child that ended without a report: what came in is left, and what it committed on the way."""
     error: CrossdockError
@@ -308,57 +326,3 @@ def _without_report(
 
 def _by_signal(number: int) -> Outcome:
     return "interrupted" if number == signal.SIGINT else "cancelled"
-
-
-def _summary(order: Order, report: dict[str, Any], seconds: float) -> str:
-    lines = [f"{order.step}: {report['outcome']} in {seconds:.2f} s"]
-    if report.get("stopped"):
-        lines[0] += f" (stopped: {report['stopped']})"
-    width = max((len(timing["name"]) for timing in report.get("timings", [])), default=0)
-    for number, timing in enumerate(report.get("timings", []), 1):
-        mark = "failed" if timing["failed"] else f"{timing['seconds']:.3f} s"
-        lines.append(
-            f"  {number:>2}  {mark:>8}  {timing['name']:<{width}}  {timing['line']}  {timing['text'][:60]}".rstrip()
-        )
-    error = report.get("error")
-    if error is None and report["outcome"] not in ("success", "partial"):
-        error = report["state"]["errors"][order.step]
-    if error:
-        lines += _error_lines(error)
-    if report.get("trace"):
-        lines.append(report["trace"])
-    failed = (report.get("state") or {}).get("failed") or []
-    if failed:
-        lines.append(f"  {len(failed)} items failed; they are in the state under 'failed'")
-    if order.dry_run and "plan" in (report.get("state") or {}):
-        lines += _plan_lines(report["state"]["plan"], failed=error is not None)
-    return "\n".join(lines)
-
-
-def _plan_lines(plan: list[dict[str, Any]], *, failed: bool) -> list[str]:
-    """Show what a dry run would have written: not the data, which stands in the state."""
-    lines = [f"  would write  {_planned(entry)}" for entry in plan]
-    made = {0: "no write was planned", 1: "1 write was not made"}.get(len(plan), f"{len(plan)} writes were not made")
-    return [*lines, f"  dry run: {made}", *([f"  {NO_ANSWER}"] if plan and failed else [])]
-
-
-def _planned(entry: dict[str, Any]) -> str:
-    arguments = f"({entry['arguments']})" if "arguments" in entry else ""
-    system = entry.get("system") and f"to {entry['system']}"
-    parts = [entry.get("operation", "") + arguments, entry.get("method"), entry.get("url"), system, entry.get("line")]
-    return printable("  ".join(str(part) for part in parts if part), 500)
-
-
-def _error_lines(error: dict[str, Any]) -> list[str]:
-    where = f" in {error['operation']} ({error['line']})" if "operation" in error else ""
-    where = f" at {error['line']}" if not where and "line" in error else where
-    lines = [f"  {error['type']} [{error['code']}]{where}: {error['message']}"]
-    if source := _source(error.get("line", "")):
-        lines.append(f"      {source}")
-    return [*lines, f"  fix: {error['fix']}"]
-
-
-def _source(line: str) -> str:
-    """Give the text of a line, which is written ``file:number``."""
-    file, _, number = line.rpartition(":")
-    return linecache.getline(file, int(number)).strip() if number.isdigit() else ""

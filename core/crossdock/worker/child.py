@@ -206,7 +206,7 @@ def _be_child(
         _capture(output)
         _die_with_parent(lifeline, on_orphaned)
         signal.signal(signal.SIGINT, signal.default_int_handler)
-        signal.signal(signal.SIGTERM, _cancel)
+        signal.signal(signal.SIGTERM, cancel)
         work(lambda message: _write_line(report, message))
         code = 0
     except (KeyboardInterrupt, Cancelled):  # the parent passed the signal on, and says so
@@ -244,7 +244,8 @@ def _die_with_parent(lifeline: int, on_orphaned: Callable[[], None]) -> None:
     threading.Thread(target=watch, daemon=True, name="lifeline").start()
 
 
-def _cancel(*_: object) -> None:
+def cancel(*_: object) -> None:
+    """Handle SIGTERM: end the run."""
     raise Cancelled("SIGTERM")
 
 

@@ -1,0 +1,87 @@
+"""What a person reads on standard error when a run has ended."""
+
+import linecache
+from typing import Any
+
+from crossdock.cli.tree import tree_lines
+from crossdock.errors import printable
+from crossdock.plan import NO_ANSWER
+
+Report = dict[str, Any]
+"""What a run reports of itself: its outcome, final state, timings or traced operations."""
+
+
+def summary(step: str, report: Report, seconds: float, *, dry_run: bool, tree: bool) -> str:
+    """Say how a run ended, what its operations did, and what to do about what went wrong.
+
+    Args:
+        step: The name of the job's one step.
+        report: What the run reported.
+        seconds: How long it took.
+        dry_run: Whether its writes were only planned.
+        tree: Whether to show the tree of what was traced.
+    """
+    stopped = f" (stopped: {report['stopped']})" if report.get("stopped") else ""
+    lines = [f"{step}: {report['outcome']} in {seconds:.2f} s{stopped}"]
+    lines += tree_lines(report["traced"]) if tree else _timing_lines(report.get("timings", []))
+    error = error_of(report)
+    lines += _error_lines(error) if error else []
+    lines += [report["trace"]] if report.get("trace") else []
+    state = report.get("state") or {}
+    if failed := state.get("failed"):
+        lines.append(f"  {len(failed)} items failed; they are in the state under 'failed'")
+    if dry_run and "plan" in state:
+        lines += _plan_lines(state["plan"], failed=error is not None)
+    return "\n".join(lines)
+
+
+def error_of(report: Report) -> dict[str, Any] | None:
+    """Give the record of the error that ended a run."""
+    if report.get("error") or report["outcome"] in ("success", "partial"):
+        return report.get("error")
+    return next(iter(report["state"]["errors"].values()), None)
+
+
+def _timing_lines(timings: list[dict[str, Any]]) -> list[str]:
+    width = max((len(timing["name"]) for timing in timings), default=0)
+    return [_timing_line(number, timing, width) for number, timing in enumerate(timings, 1)]
+
+
+def _timing_line(number: int, timing: dict[str, Any], width: int) -> str:
+    mark = "failed" if timing["failed"] else f"{timing['seconds']:.3f} s"
+    return f"  {number:>2}  {mark:>8}  {timing['name']:<{width}}  {timing['line']}  {timing['text'][:60]}".rstrip()
+
+
+def _plan_lines(plan: list[dict[str, Any]], *, failed: bool) -> list[str]:
+    """Show what a dry run would have written: not the data, which stands in the state."""
+    lines = [f"  would write  {planned_text(entry)}" for entry in plan]
+    made = {0: "no write was planned", 1: "1 write was not made"}.get(len(plan), f"{len(plan)} writes were not made")
+    return [*lines, f"  dry run: {made}", *([f"  {NO_ANSWER}"] if plan and failed else [])]
+
+
+def planned_text(entry: dict[str, Any]) -> str:
+    """Give one line for a write that a dry run planned."""
+    arguments = f"({entry['arguments']})" if "arguments" in entry else ""
+    system = entry.get("system") and f"to {entry['system']}"
+    parts = [entry.get("operation", "") + arguments, entry.get("method"), entry.get("url"), system, entry.get("line")]
+    return printable("  ".join(str(part) for part in parts if part), 500)
+
+
+def _error_lines(error: dict[str, Any]) -> list[str]:
+    lines = [f"  {error['type']} [{error['code']}]{place_of(error)}: {error['message']}"]
+    if source := source_of(error.get("line", "")):
+        lines.append(f"      {source}")
+    return [*lines, f"  fix: {error['fix']}"]
+
+
+def place_of(error: dict[str, Any]) -> str:
+    """Say where an error came from: `` in http.get (job.py:7)``."""
+    if "operation" in error:
+        return f" in {error['operation']} ({error['line']})"
+    return f" at {error['line']}" if "line" in error else ""
+
+
+def source_of(line: str) -> str:
+    """Give the text of a line, which is written ``file:number``."""
+    file, _, number = line.rpartition(":")
+    return linecache.getline(file, int(number)).strip() if number.isdigit() else ""
