@@ -122,9 +122,11 @@ class Record:
         self.cursors: dict[str, Any] = {}
         self.stopped_at: list[Any] = []
 
-    def put_aside(self, item: Any, error: BaseException, index: int | None, key: Any) -> None:
-        """Keep an item that failed, and why."""
-        self.failed.append({"index": index, "key": key, "item": item, "error": error_record(error)})
+    def put_aside(
+        self, item: Any, error: BaseException, index: int | None, key: Any, *, loop: str | None = None
+    ) -> None:
+        """Keep an item that failed, and why; ``loop`` is the one that a later run feeds it back to."""
+        self.failed.append({"index": index, "key": key, "item": item, "error": error_record(error), "loop": loop})
 
     def add(self, other: "Record") -> None:
         """Take over what an item of a loop wrote down."""

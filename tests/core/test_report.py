@@ -159,6 +159,17 @@ def test_a_run_that_was_refused_has_a_page_that_says_why(crossdock, write_job, t
     assert "Fix: Correct the line; nothing ran." in shown
 
 
+def test_the_page_of_a_refused_run_holds_no_secret(crossdock, write_job, write_json, tmp_path):
+    write_job(f"from crossdock.adaptors import http\nraise ValueError({SECRET!r})")
+    entry = {"api": {"adaptor": "http", "base_url": "http://127.0.0.1:1", "token": SECRET}}
+
+    done, shown = ended(crossdock, tmp_path, "job.py", "--credentials", write_json(entry, "credentials.json"))
+
+    assert done.returncode == 3
+    assert "ValueError: ***" in shown
+    assert SECRET not in html.unescape((tmp_path / "run.html").read_text())
+
+
 def test_a_run_that_was_killed_has_a_page_that_says_what_was_running(crossdock, write_job, tmp_path):
     write_job(
         "import threading\nfrom crossdock import Job, set_data\n"

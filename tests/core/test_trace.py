@@ -196,6 +196,21 @@ def test_values_are_shown_if_asked_for_cut_and_without_secrets(trace_job: TraceJ
     assert len(change["is"]) < 200
 
 
+def test_a_secret_is_masked_before_a_value_is_cut(trace_job: TraceJob):
+    """Of one that has blanks, a part could be left."""
+    redactor = Redactor()
+    redactor.add("correct horse battery staple", what="a credential")
+    (span,) = trace_job(set_data("x" * 100 + " correct horse battery staple"), values=True, redactor=redactor)
+
+    assert "correct" not in str(span)
+
+
+def test_large_data_that_stays_is_no_change(trace_job: TraceJob):
+    _, stays = trace_job(set_data([[n] for n in range(50_000)]), lambda state: state.replace(done=True))
+
+    assert changed(stays) == ["+ done None bool 1"]
+
+
 def test_what_connections_do_is_noted_in_the_operation_that_runs(trace_job: TraceJob):
     @operation
     def ask(state, times, *, fail=False):

@@ -53,6 +53,11 @@ def _check_terminal(state_file: str | None, timeout: float | None) -> None:
 @click.command()
 @click.argument("job", metavar="JOB")
 @click.option("--state", "state_file", metavar="FILE", help="The input: a JSON file, or - for standard input.")
+@click.option(
+    "--retry-failed",
+    metavar="FILE",
+    help="Run only the loops again, on the items that failed in the run whose final state this is.",
+)
 @click.option("--output", metavar="FILE", help="Where the final state goes; standard output by default.")
 @click.option("--credentials", metavar="FILE", help="The credentials: YAML or JSON.")
 @click.option(
@@ -92,6 +97,7 @@ def _check_terminal(state_file: str | None, timeout: float | None) -> None:
 def run(
     job: str,
     state_file: str | None,
+    retry_failed: str | None,
     output: str | None,
     credentials: str | None,
     cursors: str | None,
@@ -117,6 +123,12 @@ def run(
     With --dry-run the operations of adaptors that write are listed under 'plan' in the final
     state and not called, the job's own functions run, and no cursor moves.
 
+    With --retry-failed every item under 'failed' goes to the loop that put it aside: the each(…)
+    of the job that runs an operation or function of that name. Nothing else of the job runs, and
+    no cursor moves. What came of it is the same state with those under 'failed' that failed again.
+    Refused is what can't be told apart: two loops that run the same name, items that a function
+    put aside, the item at which a loop stopped, the state of a failed run.
+
     With --trace a tree shows the operations of the job and those that run inside them. All runs
     of one operation from one line, as for the items of a loop, are one line with their number,
     their time, the slowest and how many failed. --report writes this as one page that loads
@@ -136,8 +148,10 @@ def run(
         raise click.UsageError("--values needs --trace or --report.")
     if report is not None and report == output:
         raise click.UsageError("--report and --output name the same file.")
+    if retry_failed is not None and state_file is not None:
+        raise click.UsageError("--retry-failed and --state can't be given together: the failed items are the input.")
     if stepping:
-        _check_terminal(state_file, timeout)
+        _check_terminal(state_file or retry_failed, timeout)
     order = Order(
         job,
         state_file,
@@ -153,5 +167,6 @@ def run(
         values=values,
         page=report,
         stepping=stepping,
+        retry_failed=retry_failed,
     )
     click.get_current_context().exit(supervise(order, output, timeout))

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 from crossdock.cli.cursors import CursorFile
 from crossdock.cli.ending import EXIT_CODES, check_output, exit_code, say, write_result
+from crossdock.cli.retrying import retried
 from crossdock.cli.screen import Screen
 from crossdock.cli.summary import summary
 from crossdock.credentials import entries_from, learn
@@ -53,6 +54,12 @@ class Order(NamedTuple):
     values: bool = False
     page: str | None = None
     stepping: bool = False
+    retry_failed: str | None = None
+
+    @property
+    def input(self) -> str | None:
+        """The file that the first state comes from."""
+        return self.state if self.retry_failed is None else self.retry_failed
 
     @property
     def traced(self) -> bool:
@@ -73,7 +80,7 @@ def supervise(order: Order, output: str | None, timeout: float | None) -> int:
         output: The file for the final state; standard output by default.
         timeout: Seconds after which the run is killed.
     """
-    message = Message.from_file(order.state) if order.state is not None else Message(State())
+    message = Message.from_file(order.input) if order.input is not None else Message(State())
     check_output(output)
     check_output(order.page, "--report")
     if order.cursors is None:
@@ -148,7 +155,7 @@ def _stepped(order: Order, message: Message, screen: Screen) -> Ended:
 def _page(order: Order, report: dict[str, Any], seconds: float, redactor: Redactor) -> str:
     from crossdock.cli.report import page  # imported late: few runs have one
 
-    given = {None: "none", "-": "standard input"}.get(order.state, order.state)
+    given = {None: "none", "-": "standard input"}.get(order.input, order.input)
     started = datetime.now(UTC) - timedelta(seconds=seconds)
     about = {
         "job": order.job,
@@ -222,6 +229,8 @@ def _prepared(order: Order, message: Message, redactor: Redactor, send: Send) ->
     for fields, _ in given:
         learn(fields, plugins=plugins, redactor=redactor)  # the job's file may print them while it is imported
     job = load_job(order.job)
+    if order.retry_failed is not None:
+        job = retried(job, message.state, f"the state file {order.retry_failed!r}")
     for name, module in adaptors.opened.items():
         plugins.register(f"adaptor {name}", module)
     used = set(adaptors.opened) | {part.declaration.adaptor.name for part in all_parts(job) if part.declaration.adaptor}

@@ -5,9 +5,11 @@ import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from contextvars import copy_context
+from functools import cached_property
 from typing import Any, Literal, NamedTuple, NoReturn
 
 from crossdock.errors import ArgumentError, JobError, WrongReturnError
+from crossdock.job import all_parts
 from crossdock.operation import Operation, OperationLike, as_operation, keeping_operation, operation
 from crossdock.scope import Record, StopStep, Unit, open_unit
 from crossdock.state import State
@@ -41,7 +43,7 @@ def each(
         operation: What to run; in a function ``state.data`` is the item.
         concurrency: How many items may be in work at once.
         on_error: ``raise`` fails at the first item that fails; ``collect`` keeps it in
-            ``state.failed`` as ``{index, key, item, error}`` and goes on; ``stop`` keeps it and
+            ``state.failed`` as ``{index, key, item, error, loop}`` and goes on; ``stop`` keeps it and
             ends the loop there. With the last two the run ends as ``partial``. An error that
             shows that the job itself is broken is raised in any case.
         key: The field of an item that tells it from the others.
@@ -64,7 +66,7 @@ def each(
             f"each got concurrency={concurrency} with on_error={on_error!r}",
             fix="Use 1 or more, and 1 with on_error='stop': it keeps the order.",
         )
-    loop = _Loop(state, as_operation(operation), on_error, key, commit == "item", concurrency)
+    loop = _Loop(state, as_operation(operation), this, on_error, key, commit == "item", concurrency)
     values: list[Any] = []
     sink = values.append if keep else _drop
     for done in loop.run(_items(items, this)):
@@ -163,10 +165,18 @@ class _Loop:
     """One running ``each``."""
 
     def __init__(
-        self, state: State, operation: Operation, on_error: OnError, key: str | None, commits: bool, concurrency: int
+        self,
+        state: State,
+        operation: Operation,
+        this: Operation,
+        on_error: OnError,
+        key: str | None,
+        commits: bool,
+        concurrency: int,
     ) -> None:
         self.state = state
         self.operation = operation
+        self.this = this
         self.on_error = on_error
         self.key = key
         self.concurrency = concurrency
@@ -276,9 +286,16 @@ class _Loop:
             error.add_note(f"in item {done.number}{self._named(done.item)} of each")
             ending.append(error)
         elif error is not None:
-            self.record.put_aside(done.item, error, done.number, self._key_of(done.item))
+            self.record.put_aside(done.item, error, done.number, self._key_of(done.item), loop=self.name)
             if self.on_error == "stop":
                 self.record.stopped_at.append(done.item)
+
+    @cached_property
+    def name(self) -> str | None:
+        """The name by which ``--retry-failed`` finds the loop in its job; None if a function built it."""
+        steps = self.unit.run.workflow.steps if self.unit is not None else ()
+        known = any(part is self.this for step in steps for part in all_parts(step.job))
+        return self.operation.name if known else None
 
     def _key_of(self, item: Any) -> Any:
         return item.get(self.key) if self.key is not None and isinstance(item, dict) else None

@@ -1,0 +1,114 @@
+"""``crossdock run --retry-failed``: feeds the failed items of an earlier final state back.
+
+Each item goes to the loop that put it aside, and nothing else of the job runs: what succeeded is
+not done twice, and no cursor moves past what a list that is fetched again would hold by then.
+"""
+
+from collections.abc import Iterator, Mapping
+from copy import copy
+from typing import Any
+
+from crossdock.common.flow import each
+from crossdock.errors import InputError
+from crossdock.job import Job, all_parts
+from crossdock.operation import Operation, as_operation
+
+_AGAIN = "Run the job again on its input."
+
+
+def retried(job: Job, state: Mapping[str, Any], what: str) -> Job:
+    """Make the job that runs the loops of a job on the items that they put aside.
+
+    A loop is known by the name of what it runs. It stands alone: without the ``.into``,
+    ``.catch``, ``.retry`` or ``when`` that is written around it.
+
+    Args:
+        job: The job that put them aside.
+        state: The final state that holds them under ``failed``.
+        what: Where that comes from, for the errors.
+
+    Raises:
+        InputError: Something in it can't be fed back; nothing ran.
+    """
+    _check_state(state, what)
+    items: dict[str, list[Any]] = {}
+    for entry in state["failed"]:
+        items.setdefault(_loop_of(entry, what), []).append(entry["item"])
+    loops = _loops(job)
+    return Job(*(_fed(_chosen(loops, name, what), items[name]) for name in sorted(items, key=[*loops, *items].index)))
+
+
+def _check_state(state: Mapping[str, Any], what: str) -> None:
+    """Refuse a state that a run left whose items are not all told by ``failed``."""
+    if not isinstance(state.get("failed"), list) or not state["failed"]:
+        raise InputError(f"{what} has no failed items", fix="Name the final state of a run that ended as partial.")
+    if state.get("errors"):
+        raise InputError(f"{what} is of a run that failed, and may have undone what its other items did", fix=_AGAIN)
+    masked = [warning for warning in state.get("warnings") or () if _is_of_masked_item(warning)]
+    if masked:
+        raise InputError(f"{what} has a failed item that held a secret, which is stored as ***", fix=_AGAIN)
+
+
+def _is_of_masked_item(warning: Any) -> bool:
+    is_one = isinstance(warning, dict) and warning.get("code") == "secret_in_state"
+    return is_one and str(warning.get("path")).startswith("$.failed[")
+
+
+def _loop_of(entry: Any, what: str) -> str:
+    if not isinstance(entry, dict) or "item" not in entry:
+        raise InputError(f"{what} has something else under 'failed' than failed items")
+    if not isinstance(entry.get("loop"), str):
+        raise InputError(
+            f"{what} has a failed item (index {entry.get('index')}, key {entry.get('key')!r:.60}) that no loop of the job put aside: "
+            "a function of it did",
+            fix=f"{_AGAIN[:-1]}: a cursor stays before what failed.",
+        )
+    return str(entry["loop"])
+
+
+def _loops(job: Job) -> dict[str, list[Operation]]:
+    """Give the loops of a job by the name of what they run."""
+    found: dict[str, list[Operation]] = {}
+    for loop in all_loops(job):
+        found.setdefault(as_operation(loop.arguments[1]).name, []).append(loop)
+    return found
+
+
+def all_loops(job: Job) -> Iterator[Operation]:
+    """Give every ``each`` that a job consists of."""
+    return (part for part in all_parts(job) if part.declaration is each.declaration)  # type: ignore[attr-defined]
+
+
+def _chosen(loops: dict[str, list[Operation]], name: str, what: str) -> Operation:
+    """Give the one loop that runs an operation of this name."""
+    found = loops.get(name, [])
+    if not found:
+        known = ", ".join(map(repr, loops)) or "nothing"
+        raise InputError(
+            f"{what} has failed items of a loop that ran {name!r:.60}; the loops of the job run {known}",
+            fix="Name the job that put them aside, and what its loop runs as it was named then.",
+        )
+    if len(found) > 1:
+        lines = " and ".join(str(loop.site) for loop in found)
+        raise InputError(
+            f"{what} has failed items of a loop that ran {name!r}, and the loops at {lines} do",
+            fix=f"Give what these loops run different names. {_AGAIN}",
+        )
+    if _option(found[0], "on_error") == "stop":
+        raise InputError(
+            f"{what} has an item at which the loop at {found[0].site} stopped; those after it are not in it",
+            fix=_AGAIN,
+        )
+    return found[0]
+
+
+def _option(loop: Operation, name: str) -> Any:
+    names = [parameter.name for parameter in loop.declaration.parameters]
+    return loop.arguments[names.index(name)]
+
+
+def _fed(loop: Operation, items: list[Any]) -> Operation:
+    """Give a loop over other items."""
+    fed = copy(loop)
+    fed.arguments = (items, *loop.arguments[1:])
+    return fed
