@@ -21,6 +21,7 @@ _REPEATABLE = frozenset({"40001", "40P01", "57P01", "57P02"})
 _TRANSIENT = frozenset({"40001", "40P01", "55P03", "57P01", "57P02", "57P03", "53300"})
 # Classes of errors whose text names objects and roles. The text of all others may hold row values.
 _PLAIN_CLASSES = frozenset({"08", "25", "28", "3D", "40", "42", "53", "55", "57"})
+_WAITED = re.compile(r'^while \w+ tuple \(\d+,\d+\) in relation "(.+)"$', re.MULTILINE)
 _SYNTAX = "42601"
 _FIXES = {
     "21000": "Give each key only once in one batch.",
@@ -49,6 +50,11 @@ _REASONS = {
     "password authentication failed": (
         "user or password are wrong",
         "Check user and password of the credential.",
+        False,
+    ),
+    "not permitted to log in": (
+        "this role may not log in",
+        "Use a role that may, or let it: alter role … login.",
         False,
     ),
     "no password supplied": ("it asks for a password", "Add password to the credential.", False),
@@ -177,7 +183,7 @@ def _database_error(error: psycopg.Error, *, lost: bool) -> DatabaseError:
     diagnosis = error.diag
     facts = {
         "sqlstate": error.sqlstate,
-        "table": diagnosis.table_name,
+        "table": diagnosis.table_name or _table_waited_for(diagnosis.context),
         "column": diagnosis.column_name,
         "constraint": diagnosis.constraint_name,
         "datatype": diagnosis.datatype_name,
@@ -199,6 +205,12 @@ def _database_error(error: psycopg.Error, *, lost: bool) -> DatabaseError:
         refused.details["records"] = [int(line[1]) - 1]
     refused.repeatable = lost or state in _REPEATABLE or state[:2] == "08"
     return refused
+
+
+def _table_waited_for(context: str | None) -> str | None:
+    """Give the table of which a row was waited for when a lock was not to be had."""
+    waited = _WAITED.search(context or "")
+    return None if waited is None else waited[1]
 
 
 def _text_of(error: psycopg.Error) -> str | None:

@@ -158,8 +158,7 @@ class Writer:
         return sorted(last.values())
 
     def _types(self) -> list[str]:
-        types = [self._table.columns[name].type for name in self.rows.columns]
-        return ["text" if type_ == "bpchar" else type_ for type_ in types]  # psycopg knows text, whose form is the same
+        return [self._table.columns[name].type for name in self.rows.columns]
 
     def _copy(
         self, target: compose.Identifier, columns: Sequence[str], types: Sequence[str], rows: Iterator[Row]

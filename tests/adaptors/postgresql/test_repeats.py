@@ -83,6 +83,7 @@ def test_pg_13_a_deadlock_after_other_work_of_the_step_is_a_transient_failure(ru
         other.commit()
 
     assert (run.outcome, run.error.transient, run.error.details["sqlstate"]) == ("failed", True, "40P01")
+    assert run.error.details["table"] == "accounts"
     assert accounts() == [10, 10]
 
 
@@ -290,6 +291,7 @@ def test_pg_14_a_lock_is_waited_for_and_then_given_up(run_sql, postgres, account
 
     assert (run.outcome, run.error.transient, run.error.details["sqlstate"]) == ("failed", True, "55P03")
     assert "lock timeout" in run.error.message
+    assert run.error.details["table"] == "accounts"
     assert "raise lock_timeout" in run.error.fix
 
 
