@@ -106,7 +106,7 @@ def test_cl_05_a_job_that_writes_errors_itself_still_ends_well(end):
 def test_cl_05_partial_keeps_the_item_that_failed(end):
     done = end(ENDINGS["partial"][3])
     assert [(item["index"], item["item"]) for item in done.json["failed"]] == [(1, 0)]
-    assert "1 items failed" in done.stderr
+    assert "1 item failed; it is" in done.stderr
 
 
 def test_cl_05_an_item_that_is_not_json_does_not_hide_why_the_run_failed(end):

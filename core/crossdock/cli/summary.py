@@ -29,7 +29,8 @@ def summary(step: str, report: Report, seconds: float, *, dry_run: bool, tree: b
     lines += [report["trace"]] if report.get("trace") else []
     state = report.get("state") or {}
     if failed := state.get("failed"):
-        lines.append(f"  {len(failed)} items failed; they are in the state under 'failed'")
+        what = "1 item failed; it is" if len(failed) == 1 else f"{len(failed)} items failed; they are"
+        lines.append(f"  {what} in the state under 'failed'")
     if dry_run and "plan" in state:
         lines += _plan_lines(state["plan"], failed=error is not None)
     return "\n".join(lines)
