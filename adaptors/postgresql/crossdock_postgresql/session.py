@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import cache
 from itertools import count
 from typing import Any, LiteralString, TypeVar
 
@@ -151,7 +152,11 @@ class Session:
         check_schema(rows[0]["schema"])
         fields = ("name", "type", "element", "modifier", "shown", "generated")
         columns = {row["name"]: Column(*(row[field] for field in fields)) for row in rows}
-        constraints = {row["name"]: row["columns"] for row in self.connection.execute(CONSTRAINTS, [quoted])}
+
+        @cache
+        def constraints() -> dict[str, list[str]]:
+            return {row["name"]: row["columns"] for row in self.connection.execute(CONSTRAINTS, [quoted])}
+
         return Table(name, identifier, columns, constraints, rows[0]["copyable"])
 
     def forget_tables(self) -> None:

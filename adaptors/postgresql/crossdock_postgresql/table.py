@@ -1,6 +1,6 @@
 """Names and columns: what a statement may be made of, checked before any SQL is sent."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, LiteralString, NamedTuple
 
 from crossdock.errors import closest
@@ -50,8 +50,8 @@ class Table(NamedTuple):
     name: str
     identifier: compose.Identifier
     columns: Mapping[str, Column]
-    constraints: Mapping[str, list[str]]
-    """The constraints that tell rows apart, and the columns of each."""
+    constraints: Callable[[], Mapping[str, list[str]]]
+    """Gives the constraints that tell rows apart, and the columns of each; few jobs ask."""
     copyable: bool = True
     """Whether COPY may write it: views and tables with row security take INSERT only."""
 
@@ -69,17 +69,20 @@ class Table(NamedTuple):
 
     def key_columns(self, key: str | Iterable[str]) -> list[str]:
         """Give the columns of a conflict key: a column, several, or a constraint."""
-        if isinstance(key, str) and key in self.constraints and key not in self.columns:
-            return self.constraints[key]
+        if self._is_constraint(key):
+            return self.constraints()[str(key)]
         columns = [key] if isinstance(key, str) else list(key)
         self.check(columns)
         return columns
 
     def conflict_target(self, key: str | Iterable[str]) -> compose.Composable:
         """Give the target of ON CONFLICT: columns, or a constraint."""
-        if isinstance(key, str) and key in self.constraints and key not in self.columns:
-            return compose.SQL("on constraint {}").format(compose.Identifier(key))
+        if self._is_constraint(key):
+            return compose.SQL("on constraint {}").format(compose.Identifier(str(key)))
         return compose.SQL("({})").format(identifiers(self.key_columns(key)))
+
+    def _is_constraint(self, key: str | Iterable[str]) -> bool:
+        return isinstance(key, str) and key not in self.columns and key in self.constraints()
 
 
 def with_parameters(statement: compose.Composable, connection: Any) -> bytes:
