@@ -4,8 +4,6 @@ import gzip
 import json
 import re
 import socket
-import subprocess
-import sys
 import time
 from datetime import date, datetime
 from decimal import Decimal
@@ -40,25 +38,6 @@ READERS = {
 def read(request):
     """Each way in which XML is read."""
     return request.param
-
-
-def measured(code):
-    """Run code in a process of its own: what it prints, the seconds it took and the megabytes it added."""
-    script = f"""
-import json, resource, time
-from crossdock import find_xml, parse_xml, stream_xml
-from crossdock.common.xml import XmlError, reader
-peak = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-{code}
-before, started = peak(), time.process_time()
-try:
-    got = run()
-except XmlError as error:
-    got = error.code
-print(json.dumps([got, time.process_time() - started, peak() - before]))
-"""
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
-    return json.loads(done.stdout)
 
 
 # Document types
@@ -109,7 +88,7 @@ BOMBS = {
 
 @pytest.mark.parametrize("bomb", BOMBS.values(), ids=BOMBS)
 @pytest.mark.parametrize("call", ["parse_xml(text)", "list(stream_xml([text.encode()], 'a'))"])
-def test_xm_03_entities_are_refused_before_they_are_expanded(bomb, call):
+def test_xm_03_entities_are_refused_before_they_are_expanded(bomb, call, measured):
     code, seconds, megabytes = measured(f"text = {bomb!r}\nrun = lambda: {call}")
 
     assert code == "dtd_forbidden"
@@ -170,6 +149,18 @@ def test_xm_05_a_character_section_over_the_limit_counts_as_text():
         parse_xml(f"<a><![CDATA[{'x' * 10_000_001}]]></a>")
 
 
+def test_xm_05_more_namespaces_than_the_limit_are_refused_unless_the_job_chooses_them():
+    def document(count):
+        declarations = " ".join(f"xmlns:p{n}='urn:{n}'" for n in range(count))
+        return f"<a {declarations}><b xmlns:p0='urn:0'/></a>"
+
+    assert len(parse_xml(document(64))["a"]) == 65
+    assert parse_xml(document(65), namespaces={}) == {"a": {"b": ""}}
+    with pytest.raises(XmlLimitError, match="line 1: more than 64 namespaces") as caught:
+        parse_xml(document(65))
+    assert caught.value.details["limit"] == "namespaces"
+
+
 def test_xm_05_what_keeps_to_the_limits_is_read():
     deep = parse_xml("<a>" * 256 + "</a>" * 256)
     for _ in range(256):
@@ -188,7 +179,7 @@ def test_xm_06_a_hundred_thousand_attributes_are_read():
     assert time.process_time() - started < 3
 
 
-def test_xm_06_more_nodes_than_the_limit_are_refused_with_little_memory():
+def test_xm_06_more_nodes_than_the_limit_are_refused_with_little_memory(measured):
     code, seconds, megabytes = measured("text = b'<r>' + b'<a/>' * 5_000_000 + b'</r>'\nrun = lambda: parse_xml(text)")
 
     assert code == "too_many_nodes"
@@ -196,7 +187,7 @@ def test_xm_06_more_nodes_than_the_limit_are_refused_with_little_memory():
     assert megabytes < 200
 
 
-def test_xm_06_a_job_may_allow_a_million_elements():
+def test_xm_06_a_job_may_allow_a_million_elements(measured):
     run = "lambda: len(parse_xml(text, max_nodes=2_000_000)['r']['a'])"
     count, seconds, megabytes = measured(f"text = b'<r>' + b'<a>1</a>' * 1_000_000 + b'</r>'\nrun = {run}")
 
@@ -490,14 +481,21 @@ FORMS = {
     "sections, comments, references": ("<a>x<!--c--><![CDATA[<&]]><?p i?>&lt;&#233;</a>", {"a": "x<&<é"}),
     "line ends": ("<a>1\r\n2\r3&#13;</a>", {"a": "1\n2\n3\r"}),
     "xml:lang": ('<a xml:lang="sw">x</a>', {"a": {"@xml:lang": "sw", "#text": "x"}}),
-    "default namespace": ('<a xmlns="urn:a"><b/></a>', {"a": {"@xmlns": "urn:a", "b": ""}}),
+    "default namespace": (
+        '<a xmlns="urn:a" x="1"><b y="2"/></a>',
+        {"a": {"@xmlns": "urn:a", "@x": "1", "b": {"@y": "2"}}},
+    ),
+    "an attribute in the default namespace": (
+        '<a xmlns:p="urn:a" xmlns="urn:a" p:x="1"/>',
+        {"a": {"@xmlns:p": "urn:a", "@xmlns": "urn:a", "@p:x": "1"}},
+    ),
     "prefixes": (
         '<p:a xmlns:p="urn:a" p:x="1" x="2"><p:b/><b/></p:a>',
         {"p:a": {"@xmlns:p": "urn:a", "@p:x": "1", "@x": "2", "p:b": "", "b": ""}},
     ),
     "two prefixes of one namespace": (
-        '<a xmlns="urn:a" xmlns:p="urn:a"><p:b/><b/></a>',
-        {"a": {"@xmlns": "urn:a", "@xmlns:p": "urn:a", "p:b": "", "b": ""}},
+        '<a xmlns="urn:a" xmlns:p="urn:a" p:x="1"><p:b/><b/></a>',
+        {"a": {"@xmlns": "urn:a", "@xmlns:p": "urn:a", "@p:x": "1", "p:b": "", "b": ""}},
     ),
     "namespaces in the middle": (
         '<a xmlns="urn:a"><b xmlns:p="urn:p"><p:c/></b><b xmlns=""/><b/></a>',
@@ -513,7 +511,10 @@ def test_xm_14_every_construct_has_one_form(text, document):
     assert list(stream_xml([text.encode()], next(iter(document)))) == list(document.values())
 
 
-@pytest.mark.parametrize("construct", FORMS.keys() - {"two prefixes of one namespace"})
+TWO_PREFIXES = {"two prefixes of one namespace", "an attribute in the default namespace"}
+
+
+@pytest.mark.parametrize("construct", sorted(FORMS.keys() - TWO_PREFIXES))
 def test_xm_14_what_was_read_and_written_is_read_as_the_same(construct):
     _, document = FORMS[construct]
 
@@ -528,13 +529,15 @@ def test_xm_14_order_and_count_of_children_are_kept_where_there_are_many():
 
 def test_the_job_chooses_the_prefixes():
     document = (
-        '<s:Envelope xmlns:s="urn:soap"><s:Body><n xmlns="urn:n" xmlns:o="urn:o" o:id="1" s:x="2" y="3">'
+        '<s:Envelope xmlns:s="urn:soap"><s:Body><n xmlns="urn:n" xmlns:o="urn:o" xmlns:n="urn:n" o:id="1" n:z="4" s:x="2" y="3">'
         '<m/><o:p/><q xmlns=""/></n></s:Body></s:Envelope>'
     )
 
     assert parse_xml(document, namespaces={"soap": "urn:soap", "": "urn:n"}) == {
         "soap:Envelope": {
-            "soap:Body": {"n": {"@{urn:o}id": "1", "@soap:x": "2", "@y": "3", "m": "", "{urn:o}p": "", "q": ""}}
+            "soap:Body": {
+                "n": {"@{urn:o}id": "1", "@{urn:n}z": "4", "@soap:x": "2", "@y": "3", "m": "", "{urn:o}p": "", "q": ""}
+            }
         }
     }
     assert parse_xml(document, namespaces={})["{urn:soap}Envelope"]["{urn:soap}Body"]["{urn:n}n"]["q"] == ""
