@@ -3,6 +3,7 @@
 import timeit
 from collections.abc import Callable
 from statistics import median
+from time import perf_counter
 from typing import Any, NamedTuple
 
 TURNS = 9
@@ -51,6 +52,8 @@ def measure(case: Case) -> Measured:
     )
 
 
-def each_call(function: Callable[[], Any], number: int = 50_000) -> Callable[[], float]:
+def each_call(
+    function: Callable[[], Any], number: int = 50_000, timer: Callable[[], float] = perf_counter
+) -> Callable[[], float]:
     """Time one call of a function, as the mean over many."""
-    return lambda: timeit.timeit(function, number=number) / number
+    return lambda: timeit.timeit(function, number=number, timer=timer) / number

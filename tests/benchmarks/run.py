@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
 from pathlib import Path
-from time import perf_counter
+from time import perf_counter, process_time
 from typing import Any
 
 import httpx
@@ -109,8 +109,8 @@ def xml_case(folder: Path) -> Case:
     assert list(our_people(file)) == list(bare_people(file))
     return Case(
         "streaming 100,000 XML elements",
-        each_call(lambda: deque(bare_people(file), 0), 1),
-        each_call(lambda: deque(our_people(file), 0), 1),
+        each_call(lambda: deque(bare_people(file), 0), 1, process_time),
+        each_call(lambda: deque(our_people(file), 0), 1, process_time),
         1.3,
     )
 

@@ -1,8 +1,9 @@
 """The public interface as its users write it; mypy --strict reads this file, nothing runs it."""
 
 import datetime
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from decimal import Decimal
+from io import BytesIO
 from typing import Any, assert_type
 
 from crossdock import (
@@ -17,10 +18,13 @@ from crossdock import (
     credentials,
     cursor,
     each,
+    find_xml,
     group_by,
     operation,
+    parse_xml,
     resolve,
     state,
+    stream_xml,
     tap,
     validate,
     when,
@@ -84,6 +88,10 @@ assert_type(http.post("/x", {"a": 1}, query={"n": 1}), Operation)
 assert_type(job(State()), State)
 assert_type(Run(Workflow.of(job)).state, State)
 assert_type(resolve(state.data), Any)
+assert_type(parse_xml(b"<a/>", encoding="utf-8", namespaces={"p": "urn:p"}), dict[str, Any])
+assert_type(find_xml("<a/>", "//a[@id = $id]", id=7), list[Any])
+assert_type(stream_xml(BytesIO(b"<a/>"), "a"), Iterator[Any])
+assert_type(stream_xml([b"<a/>"], "a"), Iterator[Any])
 
 assert_type(number("1"), int | float | None)
 assert_type(number("1", decimal=True), int | Decimal | None)
