@@ -137,7 +137,7 @@ def test_a_table_that_was_undone_is_not_remembered(run_sql):
                 postgresql.insert("t", {"a": 1}),
                 postgresql.sql("select 1 / 0"),
             )(s)
-        except Exception:
+        except postgresql.DatabaseError:
             return postgresql.describe_table("t")(s)
         return s
 
