@@ -3,7 +3,7 @@
 import logging
 import re
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager, ExitStack
 from types import MappingProxyType
 from typing import Any, Concatenate, Generic, ParamSpec, TypeVar, cast
@@ -12,7 +12,7 @@ from crossdock.credentials import Credentials
 from crossdock.declaration import Declaration, Effect
 from crossdock.errors import AdaptorDefinitionError
 from crossdock.operation import Operation
-from crossdock.scope import acting_operation, open_unit, run_in_progress
+from crossdock.scope import acting_operation, unit_in_progress
 from crossdock.state import State
 
 C = TypeVar("C")
@@ -112,11 +112,9 @@ class Adaptor(Generic[C, R]):
     @property
     def connection(self) -> R:
         """The live connection of the current run for this adaptor and credential."""
-        run, operation = run_in_progress(f"the connection of {self.name}"), acting_operation.get()
-        connection = run.connections.get(self, operation.credential if operation is not None else None)
+        unit, operation = unit_in_progress(f"the connection of {self.name}"), acting_operation.get()
+        connection = unit.connections.get(self, operation.credential if operation is not None else None)
         if self.unit is not None:
-            unit = open_unit.get()
-            assert unit is not None  # noqa: S101 - a run is in progress
             unit.use(connection)
         return cast("R", connection.resource)
 
@@ -139,30 +137,42 @@ class Connection:
 
 
 class Connections:
-    """The connections of one run: opened on first use, closed when it ends.
+    """The connections of a run: opened on first use, closed when it ends.
+
+    Steps that run at the same time have connections of their own.
 
     Args:
         credentials: Where their configurations come from.
     """
 
     def __init__(self, credentials: Credentials) -> None:
-        self._credentials = credentials
-        self._open: dict[tuple[str, str | None], Connection] = {}
+        self.credentials = credentials
+        self._chosen: dict[tuple[str, str | None], Connection] = {}
+        self._open: dict[tuple[str, str], Connection] = {}
         self._stack = ExitStack()
         self._lock = threading.RLock()
 
+    def within(self, names: Iterable[str] | None) -> "Connections":
+        """Give the same connections as a step sees them that may use only some credentials; None means all."""
+        if names is None:
+            return self
+        seen = Connections(self.credentials.only(names))
+        seen._open, seen._stack, seen._lock = self._open, self._stack, self._lock
+        return seen
+
     def get(self, adaptor: Adaptor[Any, Any], credential: str | None) -> Connection:
         """Give the connection of an adaptor under a credential's name, open."""
-        found = self._open.get((adaptor.name, credential))
+        found = self._chosen.get((adaptor.name, credential))
         return found if found is not None else self._opened(adaptor, credential)
 
     def check(self, adaptor: Adaptor[Any, Any], credential: str | None) -> None:
         """Raise if there is no valid credential for it."""
         if adaptor.connect is not None:
-            self._credentials.configuration(adaptor, credential)
+            self.credentials.configuration(adaptor, credential)
 
     def close(self) -> None:
         """Close all of them, the last opened first; a failure to close is logged."""
+        self._chosen.clear()
         self._open.clear()
         try:
             self._stack.close()
@@ -174,9 +184,9 @@ class Connections:
             raise AdaptorDefinitionError(f"the adaptor {adaptor.name!r} has no connection", fix="Give it connect=….")
         with self._lock:
             # Two ways to ask for one credential (by name, by default) share its connection.
-            key = adaptor.name, self._credentials.choose(adaptor.name, credential).name
+            key = adaptor.name, self.credentials.choose(adaptor.name, credential).name
             if key not in self._open:
-                configuration = self._credentials.configuration(adaptor, credential)
+                configuration = self.credentials.configuration(adaptor, credential)
                 self._open[key] = Connection(adaptor, self._stack.enter_context(adaptor.connect(configuration)))
-            self._open[adaptor.name, credential] = self._open[key]
+            self._chosen[adaptor.name, credential] = self._open[key]
             return self._open[key]

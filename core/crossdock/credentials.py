@@ -4,6 +4,7 @@ import os
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
+from copy import copy
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from crossdock.errors import CredentialError
@@ -64,6 +65,15 @@ class Credentials:
         for credential in self._credentials.values():
             for field, value in _secret_fields(credential.fields):
                 redactor.add(value, what=f"{credential.name}.{field}")
+        self._hidden: frozenset[str] = frozenset()
+
+    def only(self, names: Iterable[str]) -> "Credentials":
+        """Give these credentials as a step sees them that may use only some."""
+        seen = copy(self)
+        allowed = set(names)
+        seen._credentials = {name: credential for name, credential in self._credentials.items() if name in allowed}
+        seen._hidden = frozenset(self._credentials) - allowed
+        return seen
 
     def fields(self) -> dict[str, dict[str, Any]]:
         """Give the fields of each credential, for the lazy ``credentials``."""
@@ -105,6 +115,11 @@ class Credentials:
 
     def _named(self, adaptor: str, name: str) -> Credential:
         credential = self._credentials.get(name)
+        if name in self._hidden:
+            raise CredentialError(
+                f"the credential {name!r} is not one that the step may use; it may use: {', '.join(self._credentials) or 'none'}",
+                fix=f"Add {name} to the credentials of the step.",
+            )
         if credential is None:
             known = ", ".join(sorted(self._credentials)) or "none"
             raise CredentialError(

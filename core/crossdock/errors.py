@@ -19,6 +19,8 @@
     ├── PluginError                a plugin or adaptor can't be used (also an ImportError)
     ├── CredentialError            a credential is missing, ambiguous or invalid
     ├── JobLoadError               a job file can't be loaded
+    ├── WorkflowError              the steps of a workflow do not fit together
+    ├── EdgeError                  the condition of an edge failed
     ├── InputError                 a file or argument that the user gave can't be read
     ├── CursorFileError            the file of a job's cursors can't be used
     └── OutputError                the result can't be written
@@ -247,6 +249,22 @@ class JobLoadError(CrossdockError):
     code = "job_unusable"
     fix = "Correct the job file."
     outcome = "refused"
+
+
+class WorkflowError(CrossdockError):
+    """The steps of a workflow do not fit together."""
+
+    code = "bad_workflow"
+    fix = "Correct the steps that the message names."
+    outcome = "refused"
+
+
+class EdgeError(CrossdockError):
+    """The condition of an edge failed."""
+
+    code = "edge_failed"
+    fix = "Correct the condition; it is a function that takes the state."
+    outcome = "crashed"
 
 
 class InputError(CrossdockError):

@@ -11,7 +11,7 @@ from types import BuiltinFunctionType, FunctionType, MethodType
 from typing import Any, NoReturn, TypeVar, cast
 
 from crossdock.errors import LazyError
-from crossdock.scope import current_state, received, run_in_progress
+from crossdock.scope import current_state, received, unit_in_progress
 from crossdock.state import State
 
 T = TypeVar("T")
@@ -95,7 +95,7 @@ state: Any = lazy(Root("state", lambda state: state))
 
 
 def _fields() -> Any:
-    return run_in_progress("credentials").credentials.fields()
+    return unit_in_progress("credentials").connections.credentials.fields()
 
 
 credentials: Any = lazy(Root("credentials", lambda _: _fields()))

@@ -18,7 +18,7 @@ from crossdock.derived import catch, into, retry
 from crossdock.errors import AdaptorError, ArgumentError, WrongReturnError
 from crossdock.lazy import Lazy, call_with
 from crossdock.plan import is_planned
-from crossdock.scope import Unit, acting_operation, current_state, open_run, open_unit, received
+from crossdock.scope import Unit, acting_operation, current_state, open_unit, received
 from crossdock.site import Site, site_of
 from crossdock.sketch import arguments_text
 from crossdock.state import FRAMEWORK_KEYS, State
@@ -131,10 +131,10 @@ class Operation:
     @property
     def system(self) -> str | None:
         """The name of the credential that it runs with."""
-        run, adaptor = open_run(), self.declaration.adaptor
-        if run is None or adaptor is None:
+        unit, adaptor = open_unit.get(), self.declaration.adaptor
+        if unit is None or adaptor is None:
             return self.credential
-        return run.credentials.choose(adaptor.name, self.credential).name
+        return unit.connections.credentials.choose(adaptor.name, self.credential).name
 
     def parts(self) -> "Iterator[Operation]":
         """Give the operations that it was given as arguments."""

@@ -3,12 +3,11 @@
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from crossdock.scope import acting_operation, open_run
+from crossdock.scope import acting_operation, open_run, unit_in_progress
 from crossdock.sketch import arguments_text
 
 if TYPE_CHECKING:
     from crossdock.operation import Operation
-    from crossdock.run import Run
 
 NO_ANSWER = "this was a dry run, and a planned write had no answer: a real run may not fail here"
 """What is said of an error that comes after a planned write."""
@@ -24,20 +23,21 @@ def is_planned(operation: "Operation", arguments: tuple[Any, ...]) -> bool:
     run = open_run()
     if run is None or not run.dry_run or operation.declaration.effect_of(arguments) != "write":
         return False
-    if _lists_writes(run, operation):
+    if _lists_writes(operation):
         return False
     shown = ", ".join(arguments_text(operation.declaration.parameters, arguments))
     run.plan_write({**_named(operation), "arguments": shown})
     return True
 
 
-def _lists_writes(run: "Run", operation: "Operation") -> bool:
+def _lists_writes(operation: "Operation") -> bool:
     """Tell whether the connection of an operation lists its writes itself."""
     adaptor = operation.declaration.adaptor
     if adaptor is None or adaptor.connect is None:
         return False
     # Its class is asked: a proxy of a remote system has any attribute that it is asked for.
-    kind = type(run.connections.get(adaptor, operation.credential).resource)
+    connections = unit_in_progress("a planned write").connections
+    kind = type(connections.get(adaptor, operation.credential).resource)
     return bool(getattr(kind, "lists_writes", False))
 
 

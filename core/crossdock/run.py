@@ -5,7 +5,8 @@ The engine is ``Run._steps`` and ``Run._operations``; everything else hangs on t
 
 import logging
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from contextvars import copy_context
 from copy import deepcopy
 from datetime import UTC, datetime
 from time import perf_counter
@@ -13,22 +14,27 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from crossdock.adaptor import Connections
 from crossdock.credentials import Credentials
-from crossdock.errors import CredentialError, ExitedError, Outcome, StateEncodingError, error_record, outcome_of
+from crossdock.ending import Ending, told
+from crossdock.errors import CredentialError, Outcome, error_record
 from crossdock.files import RunFiles
 from crossdock.job import all_parts
-from crossdock.operation import Operation, mark
-from crossdock.plan import NO_ANSWER, completed
+from crossdock.operation import Operation
+from crossdock.plan import completed
 from crossdock.plugins import Plugins
 from crossdock.redaction import Redactor
-from crossdock.scope import Record, StopStep, Unit
-from crossdock.state import SIZE_LIMIT, State, decode, encode
+from crossdock.scope import StopStep, Unit, unit_in_progress
+from crossdock.state import SIZE_LIMIT, Sealed, State, decode, encode
 from crossdock.trace import Trace, watching
+from crossdock.walk import GONE_WELL, WRITTEN, Ended, Walk
 from crossdock.workflow import Step, Workflow
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 _logger = logging.getLogger("crossdock")
+
+MOST_ITEMS = 10_000
+"""How many ends of steps a run remembers that ran once per item."""
 
 _NOT_INPUT = ("configuration", "errors", "failed", "warnings", "plan")
 """What an input may hold and a run does not take over: secrets, and what an earlier run wrote down."""
@@ -60,6 +66,9 @@ class Run:
         record: Where adaptors that can keep what systems answer, for ``replay``.
         replay: Where adaptors that can read what systems answered, instead of asking them.
         trace: Where what its operations do is taken down.
+        parallel: How many steps may run at the same time, where edges allow it.
+        only: The names of the steps that may run; by default all.
+        kept: How other steps ended in an earlier run.
 
     Example:
         >>> from crossdock import Job, set_data
@@ -85,47 +94,62 @@ class Run:
         record: "Path | None" = None,
         replay: "Path | None" = None,
         trace: Trace | None = None,
+        parallel: int = 1,
+        only: Collection[str] | None = None,
+        kept: Iterable[Ended] = (),
     ) -> None:
         self.workflow = workflow
         self.state = State({"data": None, "cursors": {}} | dict(state or {})).without(*_NOT_INPUT)
         self.plugins = plugins or Plugins()
         self.redactor = redactor or Redactor()
         self.credentials = Credentials(credentials or {}, plugins=self.plugins, redactor=self.redactor)
-        self.connections = Connections(self.credentials)
+        self._lock = threading.Lock()
+        self._lanes: list[Connections] = []
+        """The connections of all steps; each step has some for itself while it runs."""
+        self._free: list[Connections] = []
         self.now = now or datetime.now(UTC)
         self.size_limit = size_limit
         self.dry_run = dry_run
         self.plan: list[dict[str, Any]] = []
         """What a dry run would have written, in the order in which it came up."""
-        self._planning = threading.Lock()
         self._given_cursors = deepcopy(self.state.get("cursors"))
+        self.walk = Walk(workflow, self.state, only=only, kept=kept)
+        """Which of its steps ran, how each ended, and what became of the edges."""
+        self.items: list[dict[str, Any]] = []
+        """How the steps of workflows ended that ran inside of operations, such as once per item; at most the first."""
+        self.parallel = parallel
         self.files = RunFiles(files)
         self.record = record
         self.replay = replay
         self.trace = trace
         self.outcome: Outcome = "refused"
-        self.error: BaseException | None = None
-        self.stopped: str | None = None
         self.timings: list[Timing] = []
         self.checkpoint: dict[str, Any] = {}
         """Cursors that are kept even if the run fails later."""
         self.on_checkpoint: Callable[[dict[str, Any]], None] | None = None
         """Called with cursors whose work was just committed: a supervising process keeps them."""
 
+    @property
+    def error(self) -> BaseException | None:
+        """The error that decided the outcome, if one did."""
+        return self.walk.error()
+
+    @property
+    def stopped(self) -> str | None:
+        """Why the job of a step ended early, if one did."""
+        return next((ended.stopped for ended in self.walk.ended.values() if ended.stopped), None)
+
     def check(self) -> None:
         """Raise before anything runs if an operation of a job has no valid credential."""
-        needed = {
-            (part.declaration.adaptor, part.credential) for step in self.workflow.steps for part in all_parts(step.job)
-        }
-        faults: list[CredentialError] = []
-        for adaptor, credential in needed:
+        faults: dict[str, CredentialError] = {}
+        for step, connections, adaptor, credential in _needs(self.workflow, Connections(self.credentials)):
             try:
-                if adaptor is not None:
-                    self.connections.check(adaptor, credential)
+                connections.check(adaptor, credential)
             except CredentialError as error:
-                faults.append(error)
+                where = f"step {step}: " if len(self.workflow.steps) > 1 else ""
+                faults.setdefault(where + error.message, error)
         if faults:
-            raise CredentialError("; ".join(sorted(fault.message for fault in faults)), fix=faults[0].fix)
+            raise CredentialError("; ".join(sorted(faults)), fix=next(iter(faults.values())).fix)
 
     def execute(self) -> Outcome:
         """Run the steps, and say how it ended; ``state`` and ``error`` say more.
@@ -138,46 +162,67 @@ class Run:
         self.plugins.run_started(self)
         with self.files, watching(self.trace):
             try:
-                self._steps()
-                if self.dry_run:
-                    self.state = self._planned()
+                self._steps(self.walk)
+                self._conclude()
             finally:
-                self.connections.close()
+                for connections in self._lanes:
+                    connections.close()
                 self.plugins.run_finished(self)
         return self.outcome
 
-    def _steps(self) -> None:
-        for step in self.workflow.steps:
-            received = encode(self.state)
-            self.plugins.step_started(self, step)
-            unit = Unit(self, "step")
-            try:
-                with unit:
-                    state, origins = self._operations(step)
-                    self.state = self._sealed(state, origins, unit.record)
-            except KeyboardInterrupt as interrupt:
-                self._fail(step, "interrupted", interrupt, received, unit.record)
-            except Cancelled as cancelled:
-                self._fail(step, "cancelled", cancelled, received, unit.record)
-            except SystemExit as exit_:
-                error = ExitedError(f"the job called sys.exit({exit_.code!r})")
-                error.crossdock_operation = getattr(exit_, "crossdock_operation", None)  # type: ignore[attr-defined]
-                self._fail(step, "crashed", error.with_traceback(exit_.__traceback__), received, unit.record)
-            except Exception as error:  # noqa: BLE001 - whatever a job raises is its outcome, not ours
-                self._fail(step, outcome_of(error), error, received, unit.record)
-            self.plugins.step_finished(self, step)
-            if self.error is not None:
-                return
+    def nested(self, workflow: Workflow, state: State, *, item: Any = None) -> State:
+        """Run a workflow as part of the operation that is running, on the state that it received.
 
-    def _operations(self, step: Step) -> tuple[State, dict[str, Operation]]:
-        state, origins = self.state, dict[str, Operation]()
+        Args:
+            workflow: What to run.
+            state: The state it starts from.
+            item: What tells this time from others, for ``items``.
+
+        Returns:
+            The state with what the workflow left in it. What was written down in it is on the run.
+        """
+        walk = Walk(workflow, state)
+        self._steps(walk, unit_in_progress(f"the workflow {workflow.name!r}"))
+        self._note(walk, item)
+        if (error := walk.error()) is not None:
+            raise error
+        return walk.final().without(*WRITTEN) | {key: state[key] for key in WRITTEN if key in state}
+
+    def _steps(self, walk: Walk, around: Unit | None = None) -> None:
+        """Run the steps of a walk, each when all that leads to it is decided."""
+        if self.parallel > 1 and around is None:
+            return self._steps_at_once(walk)
+        while ready := walk.ready():
+            walk.end(self._step(ready[0], *walk.begin(ready[0]), around))
+        return None
+
+    def _step(self, step: Step, received: Sealed, written: dict[str, Any], around: Unit | None = None) -> Ended:
+        """Run one step: whatever comes of it is how it ended."""
+        started, lane = perf_counter(), self._lane(around)
+        unit = Unit(self, "step" if around is None else "call", around, connections=lane.within(step.credentials))
+        ending = Ending(self, step, received, written, unit.record)
         try:
-            for number, operation in enumerate(step.job, 1):
+            if around is None:
+                self.plugins.step_started(self, step)
+            with unit:
+                state, origins = self._operations(step, received.state() | written, ending)
+                ended = ending.well(state, origins)
+        except BaseException as error:  # noqa: BLE001 - whatever a job raises is its outcome, not ours
+            ended = ending.badly(error)
+        if around is None:
+            self._free.append(lane)
+            self.plugins.step_finished(self, step)
+        return ended._replace(seconds=perf_counter() - started)
+
+    def _operations(self, step: Step, state: State, ending: Ending) -> tuple[State, dict[str, Operation]]:
+        origins = dict[str, Operation]()
+        try:
+            for number, operation in enumerate(step.operations, 1):
                 before, state = state, self._timed(step, number, operation, state)
                 origins |= {key: operation for key, value in state.items() if before.get(key) is not value}
         except StopStep as stop:
             _logger.info("%s stopped: %s", step.name, stop.reason)
-            self.stopped = stop.reason
+            ending.stopped = stop.reason
             state = stop.state
         return state, origins
 
@@ -190,32 +235,63 @@ class Run:
             failed = False
             raise
         except BaseException as error:
-            error.add_note(f"in operation {number} of {len(step.job)} of {step.name}: {operation!r} ({operation.site})")
+            error.add_note(
+                f"in operation {number} of {len(step.operations)} of {step.name}: {operation!r} ({operation.site})"
+            )
             raise
         finally:
             self.timings.append(Timing(step.name, operation, perf_counter() - started, failed))
         return state
 
-    def _sealed(self, state: State, origins: Mapping[str, Operation], record: Record) -> State:
-        """Give the state that a step hands on: JSON, without secrets, with what the run wrote down."""
-        cursors = {**(self.state.get("cursors") or {}), **(state.get("cursors") or {}), **record.cursors}
-        state = _with_record(state.without("response", "index"), record, cursors)
-        try:
-            if self.redactor.finds(encode(state, limit=self.size_limit).decode()):
-                state = self._masked(state)
-        except StateEncodingError as error:
-            raise _blamed(error, origins) from None
-        self.outcome = "partial" if record.failed else "success"
-        return state
+    def _steps_at_once(self, walk: Walk) -> None:
+        """Run the steps of a walk like ``_steps``, those that are ready at the same time."""
+        from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait  # imported late: few runs do
 
-    def _masked(self, state: State) -> State:
-        """Mask the secrets in a state, and warn of each."""
-        masked, paths = self.redactor.in_value(state)
-        places = [self.redactor(path) for path in paths]
-        for place in places:
-            _logger.warning("a secret stood in the state at %s and is stored as ***", place)
-        warnings = [{"code": "secret_in_state", "path": place} for place in places]
-        return State(masked) | {"warnings": [*masked.get("warnings", []), *warnings]}
+        running: set[Future[Ended]] = set()
+        with ThreadPoolExecutor(self.parallel, thread_name_prefix="step") as pool:
+            try:
+                while True:
+                    for step in walk.ready()[: self.parallel - len(running)]:
+                        received, written = walk.begin(step)
+                        running.add(pool.submit(copy_context().run, self._step, step, received, written, None))
+                    if not running:
+                        return
+                    done, running = wait(running, return_when=FIRST_COMPLETED)
+                    for future in done:
+                        walk.end(future.result())
+            except BaseException as error:  # noqa: BLE001 - a signal reaches the main thread
+                walk.cut_short = told(error)
+
+    def _lane(self, around: Unit | None) -> Connections:
+        """Give the connections of a step; those of two steps that run at the same time are not the same."""
+        if around is not None:
+            return around.connections
+        with self._lock:
+            if not self._free:
+                self._free.append(Connections(self.credentials))
+                self._lanes += self._free
+            return self._free.pop()
+
+    def _conclude(self) -> None:
+        """Take from the walk how the run ended, and what is left of it."""
+        state = self.walk.final()
+        self.outcome = self.walk.outcome()
+        if self.outcome not in GONE_WELL:  # what was saved stands for work that the next run has to do again
+            cursors = {**(self._given_cursors or {}), **self.checkpoint}
+            state = state.without("cursors") | ({"cursors": cursors} if cursors else {})
+        if self.walk.edge_errors:
+            state = state | {"errors": self.redactor.in_value(state["errors"])[0]}
+        places = {name: place for place, name in enumerate(self.workflow.order)}
+        self.timings.sort(key=lambda timing: places[timing.step])
+        self.state = self._planned(state) if self.dry_run else state
+
+    def _note(self, walk: Walk, item: Any) -> None:
+        """Note how the steps of a workflow ended that ran as part of an operation."""
+        for ended in walk.ended.values():
+            if len(self.items) >= MOST_ITEMS:
+                return
+            code = error_record(ended.error)["code"] if ended.error is not None else None
+            self.items.append({"item": item, "step": ended.step, "outcome": ended.outcome, "code": code})
 
     def plan_write(self, entry: Mapping[str, Any]) -> None:
         """List a write that a dry run does not make, as JSON and without secrets.
@@ -225,13 +301,13 @@ class Run:
                 ``line`` and its ``system`` are added unless they are there.
         """
         listed = self.redactor.in_value(decode(encode(completed(entry))))[0]
-        with self._planning:
+        with self._lock:
             self.plan.append(listed)
 
-    def _planned(self) -> State:
+    def _planned(self, state: State) -> State:
         """Give the final state of a dry run: beside it the plan, and the cursors that came in."""
         cursors = {"cursors": self._given_cursors} if self._given_cursors else {}
-        return self.state.without("cursors") | cursors | {"plan": self.redactor.in_value(self.plan)[0]}
+        return state.without("cursors") | cursors | {"plan": self.redactor.in_value(self.plan)[0]}
 
     def keep(self, cursors: dict[str, Any]) -> None:
         """Keep cursors even if the run fails later; the work that they stand for is committed."""
@@ -241,48 +317,13 @@ class Run:
         if self.on_checkpoint is not None:
             self.on_checkpoint(cursors)
 
-    def _fail(self, step: Step, outcome: Outcome, error: BaseException, received: bytes, record: Record) -> None:
-        """End the run: what came in, and the error, are what is left of it."""
-        self.outcome, self.error = outcome, error
-        if self.plan:
-            error.add_note(NO_ANSWER)
-        left = State(decode(received))
-        cursors = {**(left.get("cursors") or {}), **self.checkpoint}
-        whole = _with_record(left, record, cursors) | {"errors": {step.name: error_record(error)}}
-        if not _is_json(whole):  # what can't be said must not hide why it failed
-            for entry in (*record.failed, *record.warnings):
-                entry.update({key: f"<{type(value).__name__}>" for key, value in entry.items() if not _is_json(value)})
-            whole = _with_record(left, record, cursors) | {
-                "errors": {step.name: error_record(error, with_details=False)}
-            }
-        if not _is_json(whole):
-            whole = left | {"cursors": cursors, "errors": {step.name: error_record(error, with_details=False)}}
-        self.state = State(self.redactor.in_value(whole)[0])
 
-
-def _is_json(value: Any) -> bool:
-    try:
-        encode(value)
-    except StateEncodingError:
-        return False
-    return True
-
-
-class Cancelled(BaseException):
-    """The run was told to end: SIGTERM."""
-
-
-def _with_record(state: State, record: Record, cursors: Mapping[str, Any]) -> State:
-    written = {"failed": record.failed, "warnings": record.warnings, "cursors": cursors}
-    return State({**state.without(*written), **{key: value for key, value in written.items() if value}})
-
-
-def _blamed(error: StateEncodingError, origins: Mapping[str, Operation]) -> StateEncodingError:
-    """Name the operation that put what is not JSON into the state."""
-    operation = origins.get(error.details.get("key", ""))
-    if operation is None:
-        return error
-    blamed = f"{error.message}, put there by {operation.name} ({operation.site})"
-    named = StateEncodingError(blamed, fix=error.fix, **error.details)
-    mark(named, operation)
-    return named
+def _needs(workflow: Workflow, connections: Connections) -> Iterator[tuple[str, Connections, Any, str | None]]:
+    """Give what the operations of a workflow reach, and how the step that they belong to sees it."""
+    for step in workflow.steps:
+        seen = connections.within(step.credentials)
+        for part in all_parts(step.job):
+            if isinstance(part, Workflow):
+                yield from _needs(part, seen)
+            elif part.declaration.adaptor is not None:
+                yield step.name, seen, part.declaration.adaptor, part.credential

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal, ParamSpec, Protocol, Self, TypeV
 from crossdock.errors import ArgumentError, NoRunError, error_record
 
 if TYPE_CHECKING:
+    from crossdock.adaptor import Connections
     from crossdock.operation import Operation
     from crossdock.run import Run
     from crossdock.state import State
@@ -48,6 +49,18 @@ def run_in_progress(what: str) -> "Run":
     if run is None:
         raise NoRunError(f"{what} needs a run, and none is in progress here")
     return run
+
+
+def unit_in_progress(what: str) -> "Unit":
+    """Give the innermost unit of the run that this code belongs to.
+
+    Args:
+        what: What needs a run, for the error.
+    """
+    run_in_progress(what)
+    unit = open_unit.get()
+    assert unit is not None  # noqa: S101 - a run is in progress
+    return unit
 
 
 def received(what: str) -> "State":
@@ -190,6 +203,7 @@ class Unit:
             only the units around it.
         gate: In a concurrent loop, the lock that lets one item at a time use connections that
             know units.
+        connections: What it reaches systems through; by default as the unit around it.
     """
 
     __slots__ = (
@@ -199,6 +213,7 @@ class Unit:
         "_mutex",
         "_stack",
         "_token",
+        "connections",
         "kind",
         "parent",
         "protects",
@@ -215,7 +230,11 @@ class Unit:
         *,
         protects: bool = True,
         gate: "threading.Lock | None" = None,
+        connections: "Connections | None" = None,
     ) -> None:
+        given = connections if connections is not None or parent is None else parent.connections
+        assert given is not None  # noqa: S101 - the unit of a step is given its own
+        self.connections: Connections = given
         self.run = run
         self.kind = kind
         self.parent = parent

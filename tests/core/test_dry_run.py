@@ -326,8 +326,8 @@ def test_the_cursors_of_a_dry_run_are_those_that_came_in(run_job: RunJob, name: 
 
 
 def test_a_later_step_of_a_dry_run_reads_the_cursor_of_an_earlier_one():
-    steps = Step("a", Job(save_cursor("visits", 9))), Step("b", Job(set_data(cursor("visits"))))
-    run = Run(Workflow("two", steps), {"cursors": {"visits": 5}}, dry_run=True)
+    steps = Step("a", Job(save_cursor("visits", 9)), next="b"), Step("b", Job(set_data(cursor("visits"))))
+    run = Run(Workflow("two", *steps), {"cursors": {"visits": 5}}, dry_run=True)
 
     run.execute()
 

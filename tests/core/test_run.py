@@ -176,7 +176,7 @@ def test_the_clock_is_one_for_the_whole_run(run_job):
 
     run = run_job(lambda s: s.result([now(), now()]), now=instant)
 
-    assert run.state.data == [instant, instant]
+    assert run.state.data == [instant.isoformat()] * 2
 
 
 def test_outside_of_a_run_warn_and_now_say_what_to_do():

@@ -16,6 +16,7 @@ from crossdock.cli.retrying import retried
 from crossdock.cli.screen import Screen
 from crossdock.cli.summary import summary
 from crossdock.credentials import entries_from, learn
+from crossdock.ending import Cancelled
 from crossdock.errors import (
     CredentialError,
     CrossdockError,
@@ -30,7 +31,7 @@ from crossdock.loading import ADAPTORS
 from crossdock.message import Message
 from crossdock.plugins import Plugins, hookimpl
 from crossdock.redaction import Redactor
-from crossdock.run import Cancelled, Run, Timing
+from crossdock.run import Run, Timing
 from crossdock.state import State, encode
 from crossdock.trace import Trace
 from crossdock.worker.child import Child, Ended, Send

@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any, NamedTuple
 
-from crossdock.run import Cancelled
+from crossdock.ending import Cancelled
 
 Send = Callable[[dict[str, Any]], None]
 

@@ -1,0 +1,148 @@
+"""Ending: what becomes of a step when its operations are done or one of them failed.
+
+Well or badly, what a step hands on crosses the strict encoder, and no secret goes with it.
+"""
+
+import logging
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from crossdock.errors import ExitedError, Outcome, StateEncodingError, error_record, outcome_of
+from crossdock.operation import Operation, mark
+from crossdock.plan import NO_ANSWER
+from crossdock.scope import Record
+from crossdock.state import Sealed, State, encode
+from crossdock.walk import WRITTEN, Ended
+from crossdock.workflow import Step
+
+if TYPE_CHECKING:
+    from crossdock.run import Run
+
+_logger = logging.getLogger("crossdock")
+
+
+class Cancelled(BaseException):
+    """The run was told to end: SIGTERM."""
+
+
+class Ending:
+    """How one step ends.
+
+    Args:
+        run: The run that it is part of.
+        step: The step.
+        received: What it received from the steps before.
+        before: What the run had written down until then.
+        record: What the run writes down in it.
+    """
+
+    def __init__(self, run: "Run", step: Step, received: Sealed, before: Mapping[str, Any], record: Record) -> None:
+        self._run = run
+        self._step = step
+        self._received = received
+        self._before = before
+        self._record = record
+        self.stopped: str | None = None
+        """Why the step's job ended early, if it did."""
+
+    def well(self, state: State, origins: Mapping[str, Operation]) -> Ended:
+        """Give what a step hands on: JSON, without secrets.
+
+        Args:
+            state: What its last operation gave.
+            origins: Key of the state → the operation that put it there.
+        """
+        self._refuse_own(state)
+        saved = {**(state.get("cursors") or {}), **self._record.cursors}
+        known = self._before.get("cursors") or {}
+        cursors = {name: at for name, at in saved.items() if known.get(name) != at}
+        written = _non_empty(failed=self._record.failed, warnings=self._record.warnings, cursors=cursors)
+        own = state.without("response", "index", "inputs", *WRITTEN)
+        try:
+            sealed, told = Sealed.of(own, limit=self._run.size_limit), encode(written, limit=self._run.size_limit)
+        except StateEncodingError as error:
+            raise _blamed(error, origins) from None
+        if self._holds_secret(sealed.raw) or self._holds_secret(told):
+            masked = self._masked(own | written)
+            sealed, written = Sealed.of(masked.without(*WRITTEN)), masked.only(*WRITTEN)
+        outcome: Outcome = "partial" if self._record.failed else "success"
+        return Ended(self._step.name, outcome, sealed, written, stopped=self.stopped)
+
+    def _refuse_own(self, state: State) -> None:
+        """Warn of what a job put where only the run writes: it goes no further."""
+        for key in ("errors", "failed", "warnings"):
+            if key in state and state[key] is not self._before.get(key):
+                _logger.warning("the job wrote into state.%s, which is the run's: use a key of your own", key)
+                self._record.warnings.append({"code": "key_of_the_run", "key": key})
+
+    def badly(self, error: BaseException) -> Ended:
+        """Give what is left of a step that failed: what it had received, and the error."""
+        outcome, error = told(error)
+        if self._run.plan:
+            error.add_note(NO_ANSWER)
+        received = self._received
+        if self._holds_secret(received.raw):
+            received = Sealed.of(State(self._run.redactor.in_value(received.state())[0]))
+        written = self._run.redactor.in_value(self._left(error))[0]
+        return Ended(self._step.name, outcome, received, written, error)
+
+    def _left(self, error: BaseException) -> dict[str, Any]:
+        """Give what the run wrote down, and the error; what can't be said must not hide why it failed."""
+        lists = _non_empty(failed=self._record.failed, warnings=self._record.warnings)
+        errors = {"errors": {self._step.name: error_record(error)}}
+        if _is_json({**lists, **errors}):
+            return {**lists, **errors}
+        for entry in (*self._record.failed, *self._record.warnings):
+            entry.update({key: f"<{type(value).__name__}>" for key, value in entry.items() if not _is_json(value)})
+        short = {"errors": {self._step.name: error_record(error, with_details=False)}}
+        return {**lists, **short} if _is_json({**lists, **short}) else short
+
+    def _holds_secret(self, raw: bytes) -> bool:
+        return self._run.redactor.finds(raw.decode())
+
+    def _masked(self, state: State) -> State:
+        """Mask the secrets in a state, and warn of each."""
+        masked, paths = self._run.redactor.in_value(state)
+        places = [self._run.redactor(path) for path in paths]
+        for place in places:
+            _logger.warning("a secret stood in the state at %s and is stored as ***", place)
+        warnings = [{"code": "secret_in_state", "path": place} for place in places]
+        return State(masked) | {"warnings": [*masked.get("warnings", []), *warnings]}
+
+
+def told(error: BaseException) -> tuple[Outcome, BaseException]:
+    """Give the outcome that an error means, and the error that says so."""
+    if isinstance(error, KeyboardInterrupt):
+        return "interrupted", error
+    if isinstance(error, Cancelled):
+        return "cancelled", error
+    if isinstance(error, SystemExit):
+        exited = ExitedError(f"the job called sys.exit({error.code!r})")
+        exited.crossdock_operation = getattr(error, "crossdock_operation", None)  # type: ignore[attr-defined]
+        return "crashed", exited.with_traceback(error.__traceback__)
+    if isinstance(error, Exception):
+        return outcome_of(error), error
+    raise error
+
+
+def _non_empty(**written: Any) -> dict[str, Any]:
+    return {key: value for key, value in written.items() if value}
+
+
+def _is_json(value: Any) -> bool:
+    try:
+        encode(value)
+    except StateEncodingError:
+        return False
+    return True
+
+
+def _blamed(error: StateEncodingError, origins: Mapping[str, Operation]) -> StateEncodingError:
+    """Name the operation that put what is not JSON into the state."""
+    operation = origins.get(error.details.get("key", ""))
+    if operation is None:
+        return error
+    blamed = f"{error.message}, put there by {operation.name} ({operation.site})"
+    named = StateEncodingError(blamed, fix=error.fix, **error.details)
+    mark(named, operation)
+    return named
