@@ -280,10 +280,10 @@ def _given(order: Order, message: Message) -> list[tuple[Any, str]]:
     if message.configuration is not None:
         given.append((message.configuration, "'configuration' of the input"))
     if order.credentials is not None:
-        from crossdock.cli.yaml import read_yaml
+        from crossdock.documents import read_document
 
         what = f"the credentials file {order.credentials!r}"
-        given.append((read_yaml(order.credentials, what=what, error=CredentialError), what))
+        given.append((read_document(order.credentials, what=what, error=CredentialError).content, what))
     return given
 
 
