@@ -13,6 +13,8 @@
     │   └── OptionError            an operation was built with wrong options (also a TypeError)
     ├── WrongReturnError           an operation returned something else than a state
     ├── ExitedError                the job ended its process instead of returning
+    ├── InterruptedRunError        the run was told to end by SIGINT before it was done
+    │   └── CancelledRunError      the run was told to end by SIGTERM
     ├── TimeLimitError             the run went over its time limit
     ├── NoRunError                 something that needs a run was used outside of one
     ├── AdaptorDefinitionError     an adaptor or an operation is declared wrongly
@@ -195,6 +197,36 @@ class ExitedError(CrossdockError):
     code = "exited"
     fix = "End a job early with stop(reason), and a failure with JobError."
     outcome = "crashed"
+
+
+class InterruptedRunError(CrossdockError):
+    """The run was told to end by SIGINT, which is Ctrl-C, before it was done.
+
+    Args:
+        cursors: The names of the cursors that it kept on the way.
+    """
+
+    code = "interrupted"
+    fix = "Run it again, and see first whether a system without transactions got what must not come twice."
+    transient = True
+    outcome: ClassVar[Outcome] = "interrupted"
+    signal: ClassVar[str] = "SIGINT"
+
+    def __init__(self, cursors: Iterable[str] = ()) -> None:
+        names = ", ".join(repr(name) for name in cursors)
+        super().__init__(
+            f"the run was told to end by {self.signal}: what it committed on the way is kept"
+            + (f", with the cursors {names}" if names else "")
+            + "; the rest is undone where a system can undo it, and the state is what came in"
+        )
+
+
+class CancelledRunError(InterruptedRunError):
+    """The run was told to end by SIGTERM before it was done."""
+
+    code = "cancelled"
+    outcome = "cancelled"
+    signal = "SIGTERM"
 
 
 class TimeLimitError(CrossdockError):

@@ -13,7 +13,17 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from crossdock.adaptor import Connections
 from crossdock.credentials import Credentials
-from crossdock.errors import CredentialError, ExitedError, Outcome, StateEncodingError, error_record, outcome_of
+from crossdock.errors import (
+    CancelledRunError,
+    CredentialError,
+    CrossdockError,
+    ExitedError,
+    InterruptedRunError,
+    Outcome,
+    StateEncodingError,
+    error_record,
+    outcome_of,
+)
 from crossdock.files import RunFiles
 from crossdock.job import all_parts
 from crossdock.operation import Operation, mark
@@ -155,14 +165,9 @@ class Run:
                 with unit:
                     state, origins = self._operations(step)
                     self.state = self._sealed(state, origins, unit.record)
-            except KeyboardInterrupt as interrupt:
-                self._fail(step, "interrupted", interrupt, received, unit.record)
-            except Cancelled as cancelled:
-                self._fail(step, "cancelled", cancelled, received, unit.record)
-            except SystemExit as exit_:
-                error = ExitedError(f"the job called sys.exit({exit_.code!r})")
-                error.crossdock_operation = getattr(exit_, "crossdock_operation", None)  # type: ignore[attr-defined]
-                self._fail(step, "crashed", error.with_traceback(exit_.__traceback__), received, unit.record)
+            except (KeyboardInterrupt, Cancelled, SystemExit) as ended:
+                error = _instead_of(ended, self.checkpoint)
+                self._fail(step, error.outcome, error, received, unit.record)
             except Exception as error:  # noqa: BLE001 - whatever a job raises is its outcome, not ours
                 self._fail(step, outcome_of(error), error, received, unit.record)
             self.plugins.step_finished(self, step)
@@ -258,6 +263,19 @@ class Run:
         if not _is_json(whole):
             whole = left | {"cursors": cursors, "errors": {step.name: error_record(error, with_details=False)}}
         self.state = State(self.redactor.in_value(whole)[0])
+
+
+def _instead_of(ended: BaseException, cursors: Mapping[str, Any]) -> CrossdockError:
+    """Give the error that says what ended a run that did not fail by itself, with the place where that was."""
+    error: CrossdockError
+    if isinstance(ended, SystemExit):
+        error = ExitedError(f"the job called sys.exit({ended.code!r})")
+    else:
+        error = InterruptedRunError(cursors) if isinstance(ended, KeyboardInterrupt) else CancelledRunError(cursors)
+    operation = getattr(ended, "crossdock_operation", None)
+    if operation is not None:
+        mark(error, operation)
+    return error.with_traceback(ended.__traceback__)
 
 
 def _is_json(value: Any) -> bool:
