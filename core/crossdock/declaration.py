@@ -13,8 +13,9 @@ from sys import _getframe
 from types import NoneType, UnionType
 from typing import TYPE_CHECKING, Any, Literal, NoReturn, TypeVar, Union, cast
 
-from crossdock.errors import AdaptorDefinitionError, OptionError, closest
+from crossdock.errors import AdaptorDefinitionError, OptionError
 from crossdock.lazy import is_plain_function, resolve, resolve_paths, resolve_top
+from crossdock.options import PLACES, Callee
 from crossdock.state import State
 
 if TYPE_CHECKING:
@@ -83,26 +84,17 @@ class Declaration:
             surplus: Those without a name that are too many.
             arguments: The others, with a mark for each one that is missing.
         """
-        options = list(self.signature.parameters)
-        if unknown:
-            wrong, fix = self._unknown(list(unknown), options)
-        elif surplus:
-            places = sum(parameter.kind in _WITH_PLACE for parameter in self.parameters)
-            wrong = f"got {places + len(surplus)} arguments without a name, and takes {places}"
-            fix = "Give the others by their names."
-        else:
-            missing = [p.name for p, given in zip(self.parameters, arguments, strict=True) if given is _MISSING]
-            wrong, fix = f"needs {' and '.join(missing)}", f"Give it {' and '.join(missing)}."
-        raise OptionError(f"{self.full_name} {wrong}; its options are: {', '.join(options) or 'none'}", fix=fix)
-
-    def _unknown(self, names: list[str], options: list[str]) -> tuple[str, str | None]:
-        """Describe options that there are not, and what was meant."""
         renamed = self.adaptor.renamed if self.adaptor else {}
-        now = {name: renamed[name] for name in names if renamed.get(name) in options}
-        named = [f"{name!r:.60}" + (f", which is called {now[name]}=" if name in now else "") for name in names]
-        hints = [f"{option}=" for name in names if (option := now.get(name) or closest(name, options))]
-        fix = f"Did you mean {' and '.join(dict.fromkeys(hints))}?" if hints else None
-        return f"has no option {', and no option '.join(named)}", fix
+        callee = Callee(self.full_name, self.signature, renamed)
+        if unknown:
+            wrong = callee.unknown(list(unknown))
+        elif surplus:
+            wrong = callee.surplus(sum(parameter.kind in PLACES for parameter in self.parameters) + len(surplus))
+        else:
+            pairs = zip(self.parameters, arguments, strict=True)
+            wrong = callee.missing([parameter.name for parameter, given in pairs if given is _MISSING])
+        options = ", ".join(self.signature.parameters) or "none"
+        raise OptionError(f"{wrong.message}; its options are: {options}", fix=wrong.fix)
 
     def _first_call(self, state: State, arguments: tuple[Any, ...], operation: Any, keep: bool) -> Any:
         """Make the caller when it is first needed: most operations that are imported never run."""
@@ -167,8 +159,6 @@ def _with_credential(parameters: list[inspect.Parameter]) -> list[inspect.Parame
 
 _MISSING: Any = object()
 """Stands for an argument that was not given; without it Python would name that one before an unknown option."""
-
-_WITH_PLACE = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
 
 
 def _tolerant(signature: inspect.Signature) -> tuple[inspect.Signature, str]:

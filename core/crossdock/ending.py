@@ -4,10 +4,18 @@ Well or badly, what a step hands on crosses the strict encoder, and no secret go
 """
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from crossdock.errors import ExitedError, Outcome, StateEncodingError, error_record, outcome_of
+from crossdock.error_record import error_record, outcome_of
+from crossdock.errors import (
+    CancelledRunError,
+    CrossdockError,
+    ExitedError,
+    InterruptedRunError,
+    Outcome,
+    StateEncodingError,
+)
 from crossdock.operation import Operation, mark
 from crossdock.plan import NO_ANSWER
 from crossdock.scope import Record
@@ -77,7 +85,7 @@ class Ending:
 
     def badly(self, error: BaseException) -> Ended:
         """Give what is left of a step that failed: what it had received, and the error."""
-        outcome, error = told(error)
+        outcome, error = told(error, self._run.checkpoint)
         if self._run.plan:
             error.add_note(NO_ANSWER)
         received = self._received
@@ -110,19 +118,27 @@ class Ending:
         return State(masked) | {"warnings": [*masked.get("warnings", []), *warnings]}
 
 
-def told(error: BaseException) -> tuple[Outcome, BaseException]:
-    """Give the outcome that an error means, and the error that says so."""
+def told(error: BaseException, cursors: Iterable[str]) -> tuple[Outcome, BaseException]:
+    """Give the outcome that an error means, and the error that says so.
+
+    Args:
+        error: What ended a step.
+        cursors: The names of those that were kept on the way.
+    """
+    instead: CrossdockError
     if isinstance(error, KeyboardInterrupt):
-        return "interrupted", error
-    if isinstance(error, Cancelled):
-        return "cancelled", error
-    if isinstance(error, SystemExit):
-        exited = ExitedError(f"the job called sys.exit({error.code!r})")
-        exited.crossdock_operation = getattr(error, "crossdock_operation", None)  # type: ignore[attr-defined]
-        return "crashed", exited.with_traceback(error.__traceback__)
-    if isinstance(error, Exception):
+        instead = InterruptedRunError(cursors)
+    elif isinstance(error, Cancelled):
+        instead = CancelledRunError(cursors)
+    elif isinstance(error, SystemExit):
+        instead = ExitedError(f"the job called sys.exit({error.code!r})")
+    elif isinstance(error, Exception):
         return outcome_of(error), error
-    raise error
+    else:
+        raise error
+    if (operation := getattr(error, "crossdock_operation", None)) is not None:
+        mark(instead, operation)
+    return instead.outcome, instead.with_traceback(error.__traceback__)
 
 
 def _non_empty(**written: Any) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Every error that crossdock raises, and how an error becomes a record.
+"""Every error that crossdock raises.
 
     CrossdockError
     ├── JobError                   a business error that a job raises itself
@@ -13,6 +13,8 @@
     │   └── OptionError            an operation was built with wrong options (also a TypeError)
     ├── WrongReturnError           an operation returned something else than a state
     ├── ExitedError                the job ended its process instead of returning
+    ├── InterruptedRunError        the run was told to end by SIGINT before it was done
+    │   └── CancelledRunError      the run was told to end by SIGTERM
     ├── TimeLimitError             the run went over its time limit
     ├── NoRunError                 something that needs a run was used outside of one
     ├── AdaptorDefinitionError     an adaptor or an operation is declared wrongly
@@ -31,7 +33,7 @@ nobody saved from this error).
 """
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import Any, ClassVar, Literal
 
 Outcome = Literal["success", "partial", "failed", "crashed", "killed", "unknown", "refused", "interrupted", "cancelled"]
@@ -199,6 +201,36 @@ class ExitedError(CrossdockError):
     outcome = "crashed"
 
 
+class InterruptedRunError(CrossdockError):
+    """The run was told to end by SIGINT, which is Ctrl-C, before it was done.
+
+    Args:
+        cursors: The names of the cursors that it kept on the way.
+    """
+
+    code = "interrupted"
+    fix = "Run it again, and see first whether a system without transactions got what must not come twice."
+    transient = True
+    outcome: ClassVar[Outcome] = "interrupted"
+    signal: ClassVar[str] = "SIGINT"
+
+    def __init__(self, cursors: Iterable[str] = ()) -> None:
+        names = ", ".join(repr(name) for name in cursors)
+        super().__init__(
+            f"the run was told to end by {self.signal}: what it committed on the way is kept"
+            + (f", with the cursors {names}" if names else "")
+            + "; the rest is undone where a system can undo it, and the state is what came in"
+        )
+
+
+class CancelledRunError(InterruptedRunError):
+    """The run was told to end by SIGTERM before it was done."""
+
+    code = "cancelled"
+    outcome = "cancelled"
+    signal = "SIGTERM"
+
+
 class TimeLimitError(CrossdockError):
     """The run went over its time limit."""
 
@@ -329,48 +361,3 @@ def closest(name: str, known: Iterable[str]) -> str | None:
     from difflib import get_close_matches  # imported late: only errors need it
 
     return next(iter(get_close_matches(name, list(known), 1)), None)
-
-
-def error_record(error: BaseException, *, with_details: bool = True) -> dict[str, Any]:
-    """Describe an error as the JSON object that goes to ``state.errors``.
-
-    Args:
-        error: Any exception; one that came out of an operation names it and its line.
-        with_details: Whether its details are given.
-    """
-    operation = getattr(error, "crossdock_operation", None)
-    where = {} if operation is None else {"operation": operation.name, "line": str(operation.site.deepest(error))}
-    known = isinstance(error, CrossdockError)
-    return {
-        "code": getattr(error, "code", "error") if known else "job_exception",
-        "type": type(error).__name__,
-        "message": message_of(error),
-        "fix": getattr(error, "fix", "") if known else "Correct the job at the line that is named.",
-        "transient": bool(getattr(error, "transient", False)) if known else False,
-        "details": _plain_details(getattr(error, "details", {}) if known and with_details else {}),
-        **where,
-    }
-
-
-def outcome_of(error: BaseException) -> Outcome:
-    """Tell how a run ends that nobody saved from this error, once it has started."""
-    outcome = error.outcome if isinstance(error, CrossdockError) else "failed"
-    return "failed" if outcome == "refused" else outcome
-
-
-def _plain_details(details: Mapping[str, Any]) -> dict[str, Any]:
-    plain = {printable(str(key)): _plain(value) for key, value in details.items()}
-    size = sum(len(str(value)) for value in plain.values())
-    return plain if size <= MAX_TEXT else {"dropped": f"details of {size} characters", "keys": sorted(plain)[:50]}
-
-
-def _plain(value: Any, depth: int = 0) -> Any:
-    if value is None or isinstance(value, bool) or (isinstance(value, int) and abs(value) < 2**63):
-        return value
-    if isinstance(value, float):
-        return value if value - value == 0 else str(value)
-    if isinstance(value, list | tuple | set | frozenset) and depth < 4:
-        return [_plain(item, depth + 1) for item in value]
-    if isinstance(value, Mapping) and depth < 4:
-        return {printable(str(key)): _plain(item, depth + 1) for key, item in value.items()}
-    return printable(value) if isinstance(value, str) else type(value).__name__

@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from crossdock.adaptor import Connections
 from crossdock.credentials import Credentials
-from crossdock.ending import Ending, told
-from crossdock.errors import CredentialError, Outcome, error_record
+from crossdock.ending import Cancelled, Ending, told
+from crossdock.error_record import error_record
+from crossdock.errors import CredentialError, Outcome
 from crossdock.files import RunFiles
 from crossdock.job import all_parts
 from crossdock.operation import Operation
@@ -25,7 +26,7 @@ from crossdock.redaction import Redactor
 from crossdock.scope import StopStep, Unit, unit_in_progress
 from crossdock.state import SIZE_LIMIT, Sealed, State, decode, encode
 from crossdock.trace import Trace, watching
-from crossdock.walk import GONE_WELL, WRITTEN, Ended, Walk
+from crossdock.walk import CUT_SHORT, GONE_WELL, WRITTEN, Ended, Walk
 from crossdock.workflow import Step, Workflow
 
 if TYPE_CHECKING:
@@ -184,6 +185,8 @@ class Run:
         walk = Walk(workflow, state)
         self._steps(walk, unit_in_progress(f"the workflow {workflow.name!r}"))
         self._note(walk, item)
+        if walk.outcome() in CUT_SHORT:  # nothing that a job does may take this for a failure
+            raise KeyboardInterrupt if walk.outcome() == "interrupted" else Cancelled
         if (error := walk.error()) is not None:
             raise error
         return walk.final().without(*WRITTEN) | {key: state[key] for key in WRITTEN if key in state}
@@ -260,7 +263,7 @@ class Run:
                     for future in done:
                         walk.end(future.result())
             except BaseException as error:  # noqa: BLE001 - a signal reaches the main thread
-                walk.cut_short = told(error)
+                walk.cut_short = told(error, self.checkpoint)
 
     def _lane(self, around: Unit | None) -> Connections:
         """Give the connections of a step; those of two steps that run at the same time are not the same."""

@@ -12,7 +12,8 @@ from contextlib import AbstractContextManager, ExitStack
 from contextvars import ContextVar, Token, copy_context
 from typing import TYPE_CHECKING, Any, Literal, ParamSpec, Protocol, Self, TypeVar
 
-from crossdock.errors import ArgumentError, NoRunError, error_record
+from crossdock.error_record import error_record
+from crossdock.errors import ArgumentError, NoRunError
 
 if TYPE_CHECKING:
     from crossdock.adaptor import Connections

@@ -9,7 +9,8 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from functools import cached_property
 from typing import Any, Literal, NamedTuple
 
-from crossdock.errors import EdgeError, Outcome, error_record, message_of
+from crossdock.error_record import error_record
+from crossdock.errors import EdgeError, Outcome, message_of
 from crossdock.state import Sealed, State
 from crossdock.workflow import Edge, Step, Workflow, condition_name
 

@@ -195,6 +195,12 @@ RED = {
         "x = dict(apiToken='abcd12345678')  # !",
         "x = {\n    'a': 1,\n    'client_secret': 'abc' + 'd12345678',  # !\n}",
     ],
+    Code.UNKNOWN_CODE: [
+        "x = 1  # crossdock: ignore[unknown_optoin]  # !",
+        "x = 1  # crossdock: ignore  # !",
+        "x = 1  # crossdock: ignore[]  # !",
+        "x = 1  #crossdock:ignore[secret_inline, E501]  # !",
+    ],
     Code.ADVICE_MIXED_WRITES: [
         "def f(state):\n    http.post('/x', 1).result()\n    return postgresql.insert('t', state.data)\njob = Job(each(state.data, f))  # !",
         "job = Job(postgresql.sql('delete from t'), http.post('/x', 1))  # !",
@@ -359,6 +365,12 @@ GREEN = {
         "USER_ID = 'e298884bfb6ee2d2b38591a6e8ae0228'\nSHEET = '1BxiMVs0XRA5nFMdKvBdBZjgmUUqptlbs74OgvE2upms'",
         "URL = 'https://example.org:8080/x?page_token={token}&a=b@c'",
     ],
+    Code.UNKNOWN_CODE: [
+        "job = Job(http.get('/x', qs={}))  # crossdock: ignore[unknown_option]",
+        "job = Job(http.get('/x', qs={'a': f'{state.a}'}))  # noqa: E501  # crossdock: ignore[ unknown_option,lazy_misused ]",
+        "job = Job(\n    http.get('/x', qs={}),  #crossdock:ignore[unknown_option]\n)",
+        "x = '# crossdock: ignore[nothing]'  # crossdock: the framework",
+    ],
     Code.ADVICE_MIXED_WRITES: [
         "def f(state):\n    http.post('/x', 1).result()\n    return postgresql.insert('t', state.data)\njob = Job(each(state.data, f, commit='item'))",
         "job = Job(http.get('/x'), postgresql.insert('t', {'a': 1}), http.request('GET', '/x'))",
@@ -395,6 +407,20 @@ def test_a_mistake_is_found_at_its_line_and_nothing_else(code, source, write_job
 @pytest.mark.parametrize(("code", "source"), examples(GREEN))
 def test_what_is_right_or_not_certain_is_no_finding(code, source, write_job: WriteJob):
     assert [*map(str, check([str(write_job(whole(source)))]).findings)] == []
+
+
+def test_a_comment_silences_what_it_names_on_its_line_alone(write_job: WriteJob):
+    wrong = "http.get('/x', qs={'a': f'{state.a}'}),"
+    job = write_job(f"{IMPORTS}job = Job(\n{wrong}  # crossdock: ignore[unknown_option]\n{wrong}\n)")
+
+    found = check([str(job)]).findings
+
+    line = len(IMPORTS.splitlines()) + 2
+    assert [(finding.line, finding.code) for finding in found] == [
+        (line, Code.LAZY_MISUSED),
+        (line + 1, Code.LAZY_MISUSED),
+        (line + 1, Code.UNKNOWN_OPTION),
+    ]
 
 
 def test_every_code_has_a_red_and_a_green_example():

@@ -7,7 +7,7 @@ import pytest
 from crossdock.checking.check import check
 from crossdock.checking.credential_use import Given
 from crossdock.checking.finding import Finding
-from crossdock.cli.yaml import lines_of, read_yaml
+from crossdock.documents import read_document
 from crossdock.errors import CredentialError
 from fix_command import Crossdock, WriteJob
 
@@ -98,8 +98,8 @@ GREEN = {
 
 
 def found_in(job: Path, credentials: Path) -> list[Finding]:
-    given = read_yaml(str(credentials), what="the file", error=CredentialError)
-    return check([str(job)], Given(credentials.name, given, lines_of(str(credentials)))).findings
+    given = read_document(str(credentials), what="the file", error=CredentialError)
+    return check([str(job)], Given(credentials.name, given)).findings
 
 
 @pytest.mark.parametrize("name", RED)

@@ -425,6 +425,54 @@ def test_the_command_shows_what_a_dry_run_would_write_and_ends_well(
     assert "Amina" not in done.stderr
 
 
+def http_job(items: int, call: str) -> str:
+    return (
+        "from crossdock import Job, each, state\nfrom crossdock.adaptors import http\n\n"
+        f"job = Job(each(range({items}), {call}))\n"
+    )
+
+
+SHOWN = {
+    "one url": ("http.post('/x', state.data)", 40, ["40 × http.post  POST  http://h.invalid/x  to http  job.py:4"]),
+    "a url an item": (
+        "http.put('/people/{id}', state.data, params={'id': state.data}, query={'full': state.data})",
+        1000,
+        ["1000 × http.put  PUT  http://h.invalid/people/…?full=…  to http  job.py:4"],
+    ),
+    "few": (
+        "http.put('/people/{id}', 1, params={'id': state.data})",
+        2,
+        [f"http.put  PUT  http://h.invalid/people/{n}  to http  job.py:4" for n in (0, 1)],
+    ),
+    "two kinds": (
+        "Job(http.post('/x', 1), http.patch('/y', 1))",
+        40,
+        [
+            "40 × http.post  POST  http://h.invalid/x  to http  job.py:4",
+            "40 × http.patch  PATCH  http://h.invalid/y  to http  job.py:4",
+        ],
+    ),
+}
+
+
+@pytest.mark.parametrize("name", SHOWN)
+def test_the_writes_of_a_loop_are_one_line(crossdock: Crossdock, write_job: WriteJob, write_json: WriteJson, name):
+    call, items, lines = SHOWN[name]
+    credentials = write_json({"base_url": "http://h.invalid"}, "credentials.json")
+
+    done = crossdock("run", write_job(http_job(items, call)), "--dry-run", "--credentials", credentials)
+
+    assert done.returncode == 0, done.stderr
+    assert [line[15:] for line in done.stderr.splitlines() if line.startswith("  would write  ")] == lines
+    assert done.stderr.endswith(f"dry run: {len(done.json['plan'])} writes were not made\n")
+
+
+def test_many_writes_of_an_adaptor_that_lists_nothing_itself_are_one_line(run_ledger: Callable[..., Done]):
+    done = run_ledger("    each(range(100), ledger.add(lambda state: 'x' * state.data)))", "--dry-run")
+
+    assert "  would write  100 × ledger.add(…)  to ledger  job.py:9\n" in done.stderr
+
+
 def test_without_the_option_the_command_writes(run_ledger: Callable[..., Done], tmp_path: Path):
     done = run_ledger(")")
 

@@ -188,6 +188,41 @@ def test_cl_05_a_signal_ends_user_code(
     assert json.loads(out)["errors"]["job"]["type"]
 
 
+CHECKPOINT = """
+def wait():
+    print('started', flush=True)
+    time.sleep(60)
+job = Job(save_cursor('visits', 7, checkpoint=True), tap(wait))
+"""
+
+
+@pytest.mark.parametrize(("number", "outcome", "code"), SIGNALS)
+def test_a_run_that_was_told_to_end_says_so_and_what_is_left(
+    start_crossdock: StartCrossdock, write_job, number, outcome, code
+):
+    process = start_crossdock("run", write_job(IMPORTS + CHECKPOINT))
+    assert process.stderr.readline() == "started\n"
+    process.send_signal(number)
+    out, err = process.communicate(timeout=30)
+
+    state = json.loads(out)
+    error = state["errors"]["job"]
+    assert (process.returncode, error["code"], error["transient"], state["cursors"]) == (
+        code,
+        outcome,
+        True,
+        {"visits": 7},
+    )
+    assert error["message"] == (
+        f"the run was told to end by {signal.Signals(number).name}: what it committed on the way is kept, with the cursors"
+        " 'visits'; the rest is undone where a system can undo it, and the state is what came in"
+    )
+    assert error["fix"].startswith("Run it again")
+    assert (error["operation"], error["line"][:7]) == ("tap", "job.py:")
+    assert f"[{outcome}] in tap (job.py:" in err
+    assert error["fix"] in err
+
+
 @pytest.mark.parametrize(("number", "outcome", "code"), SIGNALS)
 def test_cl_05_a_signal_ends_a_wait_for_an_answer(
     start_crossdock: StartCrossdock, write_job, write_json, faulty_server, number, outcome, code
@@ -211,7 +246,7 @@ def test_cl_05_a_signal_ends_the_import_of_a_job(start_crossdock: StartCrossdock
     process.send_signal(number)
     out, err = process.communicate(timeout=30)
     assert (process.returncode, f"job: {outcome} in " in err) == (code, True), err
-    assert json.loads(out)["errors"]["job"]["code"] == "exited"
+    assert json.loads(out)["errors"]["job"]["code"] == outcome
     assert "Traceback" not in err
 
 

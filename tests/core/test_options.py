@@ -5,6 +5,7 @@ from typing import TypedDict, Unpack
 
 import pytest
 from crossdock import Adaptor, State, each, operation
+from crossdock.checking.check import check
 from crossdock.errors import ArgumentError, JobLoadError, OptionError
 from crossdock.job import load_job
 from fix_command import Crossdock, WriteJob
@@ -107,6 +108,30 @@ def test_the_signature_of_a_builder_is_its_authors():
         " credential: 'str | None' = None)"
     )
     assert str(inspect.signature(each)).startswith("(items: ")
+
+
+CALLS = [
+    "http.get('/x', qs={})",
+    "http.get('/x', qurey={}, mehtod='a')",
+    f"http.get('/x', {'q' * 100}=1)",
+    "http.post()",
+    "http.get('/x', {}, 5, 6)",
+    "set_data()",
+    "set_data(1, 2)",
+    "stop('a', reasn='b')",
+]
+
+
+@pytest.mark.parametrize("call", CALLS)
+def test_check_says_of_a_wrong_call_what_the_call_itself_says(write_job: WriteJob, call: str):
+    imports = "from crossdock import Job, set_data, stop\nfrom crossdock.adaptors import http\n"
+    with pytest.raises(OptionError) as caught:
+        exec(imports + call, {})
+
+    (finding,) = check([str(write_job(f"{imports}job = Job({call})\n"))]).findings
+
+    assert caught.value.message.startswith(f"{finding.message}; its options are: ")
+    assert finding.fix == caught.value.fix or "of its options: " in finding.fix
 
 
 MAIL = """

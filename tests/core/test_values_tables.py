@@ -262,9 +262,9 @@ BROKEN = {
     "bool.json": ('[{"code": true, "name": "x"}]', "has a code of which True is no text"),
     "gap.json": ('[{"code": "a", "name": "x"}, {"code": "b"}]', "has a row without the column 'name'"),
     "colon.yaml": ("KSM: Kisumu: town\n", "is not valid YAML in line 1"),
-    "zeros.yaml": ("KSM: 007\n", "'007' would be read as 7"),
-    "rows.yaml": ("- {code: 007, name: x}\n", "'007' would be read as 7"),
-    "merge.yaml": ("a: &a {x: y}\nb: {<<: *a}\n", "takes codes over with <<"),
+    "zeros.yaml": ("KSM: 007\n", "in line 1: a number that would not be kept as it is written"),
+    "rows.yaml": ("- {code: 007, name: x}\n", "in line 1: a number that would not be kept"),
+    "merge.yaml": ("a: &a {x: y}\nb: {<<: *a}\n", "in line 2: takes entries over with <<"),
     "codes.txt": ("KSM Kisumu", "is of no known kind"),
     "latin.csv": ("code,name\nKSM,Kisumé\n".encode("latin-1"), "is not UTF-8: byte 19"),
 }

@@ -11,20 +11,9 @@ from typing import Any, NamedTuple
 from crossdock.checking.finding import Code
 from crossdock.checking.meanings import Meanings
 from crossdock.checking.things import Built, FunctionNode, Known, Local, Method, StateMethod, Thing
-from crossdock.errors import closest
 from crossdock.operation import Operation, OperationLike
+from crossdock.options import NAMED, PLACES, Callee, Wrong
 from crossdock.state import State
-
-_PLACES = (Parameter.POSITIONAL_ONLY, Parameter.POSITIONAL_OR_KEYWORD)
-_NAMED = (Parameter.POSITIONAL_OR_KEYWORD, Parameter.KEYWORD_ONLY)
-
-
-class Callee(NamedTuple):
-    """What is called, and with what it can be."""
-
-    name: str
-    signature: Signature
-    renamed: Mapping[str, str]
 
 
 class Misfit(NamedTuple):
@@ -86,19 +75,18 @@ def misfit(callee: Callee, call: ast.Call) -> Misfit | None:
     parameters = callee.signature.parameters
     unknown = _unknown_names(parameters, call)
     if unknown:
-        return _unknown(callee, unknown)
-    places = [p for p in parameters.values() if p.kind in _PLACES]
+        return _misfit(Code.UNKNOWN_OPTION, callee, callee.unknown(unknown))
+    places = [p for p in parameters.values() if p.kind in PLACES]
     plain = _before_star(call)
     if len(plain) > len(places) and not _has(parameters, Parameter.VAR_POSITIONAL):
-        wrong = f"{callee.name} got {len(plain)} arguments without a name, and takes {len(places)}"
-        return Misfit(Code.TOO_MANY_ARGUMENTS, wrong, _fewer(parameters, len(places)))
+        return _misfit(Code.TOO_MANY_ARGUMENTS, callee, callee.surplus(len(plain)))
     return _twice(callee, places[: len(plain)], call) or _missing(callee, call)
 
 
 def _unknown_names(parameters: Mapping[str, Parameter], call: ast.Call) -> list[str]:
     if _has(parameters, Parameter.VAR_KEYWORD):
         return []
-    names = {name for name, parameter in parameters.items() if parameter.kind in _NAMED}
+    names = {name for name, parameter in parameters.items() if parameter.kind in NAMED}
     return [keyword.arg for keyword in call.keywords if keyword.arg is not None and keyword.arg not in names]
 
 
@@ -106,24 +94,15 @@ def _has(parameters: Mapping[str, Parameter], kind: Any) -> bool:
     return any(parameter.kind is kind for parameter in parameters.values())
 
 
-def _unknown(callee: Callee, names: list[str]) -> Misfit:
-    options = [name for name, parameter in callee.signature.parameters.items() if parameter.kind in _NAMED]
-    now = {name: callee.renamed[name] for name in names if callee.renamed.get(name) in options}
-    named = [f"{name!r}" + (f", which is called {now[name]}=" if name in now else "") for name in names]
-    hints = [f"{hint}=" for name in names if (hint := now.get(name) or closest(name, options))]
+def _misfit(code: Code, callee: Callee, wrong: Wrong) -> Misfit:
+    options = callee.options
     known = f"Use one of its options: {', '.join(options)}." if options else "Leave it out: it has no options."
-    fix = f"Did you mean {' and '.join(dict.fromkeys(hints))}?" if hints else known
-    return Misfit(Code.UNKNOWN_OPTION, f"{callee.name} has no option {', and no option '.join(named)}", fix)
-
-
-def _fewer(parameters: Mapping[str, Parameter], places: int) -> str:
-    by_name = [p.name for p in parameters.values() if p.kind is Parameter.KEYWORD_ONLY]
-    return "Give the others by their names." if by_name else f"Give it {places or 'none'}."
+    return Misfit(code, wrong.message, wrong.fix or known)
 
 
 def _twice(callee: Callee, filled: list[Parameter], call: ast.Call) -> Misfit | None:
     given = {keyword.arg for keyword in call.keywords}
-    twice = [parameter.name for parameter in filled if parameter.kind in _NAMED and parameter.name in given]
+    twice = [parameter.name for parameter in filled if parameter.kind in NAMED and parameter.name in given]
     if not twice:
         return None
     wrong = f"{callee.name} gets {' and '.join(twice)} twice: by its place and by its name"
@@ -142,8 +121,7 @@ def _missing(callee: Callee, call: ast.Call) -> Misfit | None:
     ]
     if not missing:
         return None
-    needed = " and ".join(missing)
-    return Misfit(Code.MISSING_ARGUMENT, f"{callee.name} needs {needed}", f"Give it {needed}.")
+    return _misfit(Code.MISSING_ARGUMENT, callee, callee.missing(missing))
 
 
 def _is_open(call: ast.Call) -> bool:
@@ -161,11 +139,11 @@ def bound(signature: Signature, call: ast.Call) -> dict[str, list[ast.expr]]:
     filled: dict[str, list[ast.expr]] = {}
     rest = _before_star(call)
     for parameter in signature.parameters.values():
-        if parameter.kind in _PLACES and rest:
+        if parameter.kind in PLACES and rest:
             filled[parameter.name], rest = rest[:1], rest[1:]
         elif parameter.kind is Parameter.VAR_POSITIONAL and rest:
             filled[parameter.name], rest = rest, []
-    names = [name for name, parameter in signature.parameters.items() if parameter.kind in _NAMED]
+    names = [name for name, parameter in signature.parameters.items() if parameter.kind in NAMED]
     filled.update({k.arg: [k.value] for k in call.keywords if k.arg in names and k.arg is not None})
     return filled
 

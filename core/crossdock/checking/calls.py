@@ -3,7 +3,7 @@
 import ast
 from collections.abc import Iterator
 
-from crossdock.checking.arguments import Argument, Callee, bound, building_arguments, callee_of, choices_of, misfit
+from crossdock.checking.arguments import Argument, bound, building_arguments, callee_of, choices_of, misfit
 from crossdock.checking.finding import Code, Finding
 from crossdock.checking.jobfile import JobFile
 from crossdock.checking.meanings import nested
@@ -11,6 +11,7 @@ from crossdock.checking.positions import needing_values
 from crossdock.checking.things import Built, Known, LazyPath, Local, Method, Module, Plain, RealState, Thing
 from crossdock.errors import closest
 from crossdock.operation import Operation
+from crossdock.options import Callee
 from crossdock.state import FRAMEWORK_KEYS, State
 
 

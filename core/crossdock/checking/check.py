@@ -10,6 +10,7 @@ from crossdock.checking.calls import calls, operations_as_values
 from crossdock.checking.credential_use import CredentialCheck, Given
 from crossdock.checking.finding import Code, Finding
 from crossdock.checking.functions import functions
+from crossdock.checking.ignoring import faults, silenced
 from crossdock.checking.import_time import import_time
 from crossdock.checking.jobfile import JobFile, parse
 from crossdock.checking.laziness import laziness, writes
@@ -65,7 +66,17 @@ def check(paths: Iterable[str], given: Given | None = None) -> Checked:
     findings = [*files.findings, *(found for file in files.read for found in _of_file(file))]
     if given is not None:
         findings += CredentialCheck(given, files.read).findings()
-    return Checked(findings, files.names)
+    return Checked([*_heard(findings, files.read), *_of_comments(files.read)], files.names)
+
+
+def _heard(findings: Iterable[Finding], files: Iterable[JobFile]) -> Iterator[Finding]:
+    """Give the findings that no comment silences."""
+    ignores = {file.name: file.ignores for file in files}
+    return (finding for finding in findings if not silenced(finding, ignores.get(finding.file, [])))
+
+
+def _of_comments(files: Iterable[JobFile]) -> Iterator[Finding]:
+    return (fault for file in files for fault in faults(file.name, file.ignores))
 
 
 def _of_file(file: JobFile) -> list[Finding]:

@@ -11,6 +11,7 @@ from crossdock.checking.finding import Code, Finding
 from crossdock.checking.jobfile import JobFile
 from crossdock.checking.things import Known, LazyPath
 from crossdock.credentials import Credential, Credentials, entries_from, known_fields
+from crossdock.documents import Document
 from crossdock.errors import CredentialError, closest
 from crossdock.plugins import Plugins
 from crossdock.redaction import Redactor
@@ -20,9 +21,7 @@ class Given(NamedTuple):
     """A credentials file."""
 
     file: str
-    content: Any
-    lines: Mapping[tuple[str, ...], int]
-    """The line of each entry, and of each field of one."""
+    document: Document
 
 
 class _Unresolved(Plugins):
@@ -88,10 +87,11 @@ class CredentialCheck:
     @cached_property
     def _entries(self) -> dict[str, dict[str, Any]]:
         adaptors = {use.adaptor.name for file in self._files for use in uses(file)}
-        named = isinstance(self._given.content, Mapping) and any(
-            isinstance(entry, Mapping) and "adaptor" in entry for entry in self._given.content.values()
+        content = self._given.document.content
+        named = isinstance(content, Mapping) and any(
+            isinstance(entry, Mapping) and "adaptor" in entry for entry in content.values()
         )
-        return entries_from(self._given.content, adaptors, what="the file") if adaptors or named else {}
+        return entries_from(content, adaptors, what="the file") if adaptors or named else {}
 
     def _used(self, file: JobFile, use: Use, credentials: Credentials) -> Iterator[Finding]:
         try:
@@ -143,9 +143,9 @@ class CredentialCheck:
             yield self._at(credential, field, Code.CREDENTIAL_FIELD_UNKNOWN, message, fix)
 
     def _at(self, credential: Credential, field: str, code: Code, message: str, fix: str) -> Finding:
-        lines, name = self._given.lines, credential.name
-        line = lines.get((name, field)) or lines.get((name,)) or lines.get((field,)) or 1
-        return Finding(self._given.file, line, code, message, fix)
+        document = self._given.document
+        path = (credential.name, field) if credential.name in document.content else (field,)
+        return Finding(self._given.file, document.line(*path), code, message, fix)
 
     def _read(self, file: JobFile, credentials: Credentials) -> Iterator[Finding]:
         """Find lazy ``credentials.name.field`` that there is not."""

@@ -44,6 +44,7 @@ class Code(StrEnum):
     CREDENTIAL_FIELD_MISSING = auto()
     CREDENTIAL_FIELD_UNKNOWN = auto()
     CREDENTIAL_FIELD_INVALID = auto()
+    UNKNOWN_CODE = auto()
     ADVICE_MIXED_WRITES = auto()
     ADVICE_UNUSED_RESULT = auto()
 

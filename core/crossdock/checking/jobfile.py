@@ -4,6 +4,7 @@ import ast
 import warnings
 
 from crossdock.checking.finding import Code, Finding
+from crossdock.checking.ignoring import Ignore, ignores_in
 from crossdock.checking.meanings import Meanings
 from crossdock.checking.scopes import Tree
 from crossdock.checking.uses import uses_of
@@ -15,10 +16,12 @@ class JobFile:
     Args:
         name: What findings call it.
         module: What it was parsed to.
+        ignores: The comments that silence findings.
     """
 
-    def __init__(self, name: str, module: ast.Module) -> None:
+    def __init__(self, name: str, module: ast.Module, ignores: list[Ignore]) -> None:
         self.name = name
+        self.ignores = ignores
         self.tree = Tree(module)
         self.meanings = Meanings(self.tree)
         self.uses = uses_of(self.tree, self.meanings)
@@ -41,7 +44,8 @@ def parse(name: str, source: bytes) -> JobFile | Finding:
         return Finding(name, line, Code.SYNTAX_ERROR, message, fix)
 
     try:
-        module = _parsed(name, source)
+        text = source.decode("utf-8-sig")
+        module = _parsed(name, text)
     except UnicodeDecodeError as error:
         line = source.count(b"\n", 0, error.start) + 1
         return unreadable(line, f"byte {error.start} is no UTF-8", "Save the file as UTF-8.")
@@ -51,12 +55,12 @@ def parse(name: str, source: bytes) -> JobFile | Finding:
         return unreadable(1, "it holds a null byte", "Save it as plain text.")
     except (RecursionError, MemoryError):
         return unreadable(1, "an expression nests too deeply", "Split it up.")
-    return JobFile(name, module)
+    return JobFile(name, module, ignores_in(text))
 
 
-def _parsed(name: str, source: bytes) -> ast.Module:
+def _parsed(name: str, source: str) -> ast.Module:
     with warnings.catch_warnings():  # Python warns of odd escapes, which are no mistakes of the job
         warnings.simplefilter("ignore")
-        module = ast.parse(source.decode("utf-8-sig"))
+        module = ast.parse(source)
         compile(module, name, "exec")  # what only the compiler sees: a return outside of a function
     return module

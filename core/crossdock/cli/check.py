@@ -45,11 +45,10 @@ def _given(path: str | None) -> "Given | None":
     if path is None:
         return None
     from crossdock.checking.credential_use import Given
-    from crossdock.cli.yaml import lines_of, read_yaml
+    from crossdock.documents import read_document
     from crossdock.errors import CredentialError
 
-    content = read_yaml(path, what=f"the credentials file {path!r}", error=CredentialError)
-    return Given(path, content, lines_of(path))
+    return Given(path, read_document(path, what=f"the credentials file {path!r}", error=CredentialError))
 
 
 def _show(findings: "Sequence[Finding]") -> None:

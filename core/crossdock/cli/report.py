@@ -4,7 +4,6 @@ It loads nothing and runs nothing. Every text in it is masked before it comes he
 """
 
 import json
-from collections import Counter
 from collections.abc import Iterator
 from importlib.metadata import version
 from importlib.resources import files
@@ -13,7 +12,8 @@ from typing import Any
 
 from crossdock.changes import kind_of
 from crossdock.cli.markup import Markup, element, joined
-from crossdock.cli.summary import error_of, place_of, planned_text, source_of
+from crossdock.cli.planned import planned
+from crossdock.cli.summary import error_of, place_of, source_of
 from crossdock.cli.timeline import timeline
 from crossdock.cli.tree import change_text, measures, note_sum, time_text, timing
 from crossdock.errors import cut
@@ -78,7 +78,8 @@ def _taken(report: Described, *, values: bool) -> Described:
         "failed": failed[:_MOST_ROWS],
         "failed_count": len(failed),
         "warnings": state.get("warnings", []),
-        "plan": [planned_text(entry) for entry in plan],
+        "plan": planned(plan),
+        "planned": len(plan),
         "cursors": state.get("cursors") or {},
         "state": {key: kind_of(value) for key, value in state.items() if key not in own},
     }
@@ -130,7 +131,7 @@ def _counts(shown: Described) -> Iterator[Markup]:
     for name, count, section in (
         ("failed item", shown["failed_count"], "failed"),
         ("warning", len(shown["warnings"]), "warnings"),
-        ("planned write", len(shown["plan"]), "plan"),
+        ("planned write", shown["planned"], "plan"),
     ):
         if count:
             yield _count(count, name, section)
@@ -321,10 +322,9 @@ def _warning(code: str, warnings: list[Described]) -> Markup:
 def _plan(shown: Described) -> Markup:
     if not shown["dry_run"]:
         return Markup()
-    alike: Counter[str] = Counter(shown["plan"])
-    rows = [element("li", element("code", text), *_often(number)) for text, number in [*alike.items()][:_MOST_ROWS]]
+    rows = [element("li", element("code", text), *_often(number)) for text, number in shown["plan"][:_MOST_ROWS]]
     note = [element("p", NO_ANSWER, class_="place")] if shown["error"] and rows else []
-    listed = _folded(rows, "entries", left=len(alike) - len(rows)) if rows else element("p", "none")
+    listed = _folded(rows, "entries", left=len(shown["plan"]) - len(rows)) if rows else element("p", "none")
     return _section("Writes that were not made", listed, *note, id_="plan")
 
 

@@ -3,8 +3,8 @@
 import linecache
 from typing import Any
 
+from crossdock.cli.planned import planned
 from crossdock.cli.tree import tree_lines
-from crossdock.errors import printable
 from crossdock.plan import NO_ANSWER
 
 Report = dict[str, Any]
@@ -55,17 +55,9 @@ def _timing_line(number: int, timing: dict[str, Any], width: int) -> str:
 
 def _plan_lines(plan: list[dict[str, Any]], *, failed: bool) -> list[str]:
     """Show what a dry run would have written: not the data, which stands in the state."""
-    lines = [f"  would write  {planned_text(entry)}" for entry in plan]
+    lines = [f"  would write  {line}" for line in planned(plan)]
     made = {0: "no write was planned", 1: "1 write was not made"}.get(len(plan), f"{len(plan)} writes were not made")
     return [*lines, f"  dry run: {made}", *([f"  {NO_ANSWER}"] if plan and failed else [])]
-
-
-def planned_text(entry: dict[str, Any]) -> str:
-    """Give one line for a write that a dry run planned."""
-    arguments = f"({entry['arguments']})" if "arguments" in entry else ""
-    system = entry.get("system") and f"to {entry['system']}"
-    parts = [entry.get("operation", "") + arguments, entry.get("method"), entry.get("url"), system, entry.get("line")]
-    return printable("  ".join(str(part) for part in parts if part), 500)
 
 
 def _error_lines(error: dict[str, Any]) -> list[str]:

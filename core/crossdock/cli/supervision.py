@@ -17,13 +17,15 @@ from crossdock.cli.screen import Screen
 from crossdock.cli.summary import summary
 from crossdock.credentials import entries_from, learn
 from crossdock.ending import Cancelled
+from crossdock.error_record import error_record
 from crossdock.errors import (
+    CancelledRunError,
     CredentialError,
     CrossdockError,
     ExitedError,
+    InterruptedRunError,
     Outcome,
     TimeLimitError,
-    error_record,
 )
 from crossdock.installed import installed
 from crossdock.job import Job, all_parts, load_job
@@ -281,10 +283,10 @@ def _given(order: Order, message: Message) -> list[tuple[Any, str]]:
     if message.configuration is not None:
         given.append((message.configuration, "'configuration' of the input"))
     if order.credentials is not None:
-        from crossdock.cli.yaml import read_yaml
+        from crossdock.documents import read_document
 
         what = f"the credentials file {order.credentials!r}"
-        given.append((read_yaml(order.credentials, what=what, error=CredentialError), what))
+        given.append((read_document(order.credentials, what=what, error=CredentialError).content, what))
     return given
 
 
@@ -326,13 +328,10 @@ def _without_report(
     if ended.timed_out:
         outcome, error = "killed", TimeLimitError(f"the run took longer than {timeout:g} s and was killed")
     elif ended.signal is not None:
-        outcome, error = _by_signal(ended.signal), ExitedError(f"the run was told to end and ended with {ended.how}")
+        error = (InterruptedRunError if ended.signal == signal.SIGINT else CancelledRunError)(screen.cursors)
+        outcome = error.outcome
     else:
         outcome, error = "crashed", ExitedError(f"the job's process ended with {ended.how} without a result")
     state = Run(Workflow.of(Job(), order.step), message.state).state
     left, _ = screen.redact.in_value({**state, "cursors": screen.cursors, "errors": {order.step: error_record(error)}})
     return {"outcome": outcome, "state": left, "timings": []}
-
-
-def _by_signal(number: int) -> Outcome:
-    return "interrupted" if number == signal.SIGINT else "cancelled"

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 from crossdock.common.data import warn_counted
 from crossdock.common.reading import refused, shown
 from crossdock.common.text import CsvError, parse_csv
+from crossdock.documents import parse_document
 from crossdock.errors import ArgumentError, InputError, JobError, JobLoadError, closest
 from crossdock.site import short
 from crossdock.state import decode
@@ -133,8 +134,8 @@ def _content(file: "Path", what: str, delimiter: str) -> Any:
     readers: dict[str, Callable[[str], Any]] = {
         ".csv": lambda written: parse_csv(written, delimiter=delimiter),
         ".json": lambda written: decode(written, what=what),
-        ".yaml": lambda written: _yaml(written, what),
-        ".yml": lambda written: _yaml(written, what),
+        ".yaml": lambda written: parse_document(written, what=what, error=TableError).content,
+        ".yml": lambda written: parse_document(written, what=what, error=TableError).content,
     }
     read = readers.get(file.suffix.lower())
     if read is None:
@@ -155,36 +156,6 @@ def _nearest(file: "Path") -> str:
     names = [entry.name for entry in file.parent.iterdir()] if file.parent.is_dir() else []
     close = closest(file.name, names)
     return f"Did you mean {close!r}?" if close else f"Put it into {short(str(file.parent))}."
-
-
-def _yaml(written: str, what: str) -> Any:
-    from ruamel.yaml import YAML  # imported late: it takes 25 ms
-    from ruamel.yaml.error import YAMLError
-
-    try:
-        typed, texts = (YAML(typ=kind, pure=True).load(written) for kind in ("safe", "base"))
-    except YAMLError as failure:
-        mark = getattr(failure, "problem_mark", None)
-        where = f" in line {mark.line + 1}, column {mark.column + 1}" if mark else ""
-        raise TableError(f"{what} is not valid YAML{where}", fix="Correct it there.") from None
-    return _as_written(typed, texts, what)
-
-
-def _as_written(typed: Any, texts: Any, what: str) -> Any:
-    """Give YAML's values with the keys as they were written, and refuse numbers that lost something.
-
-    A code 007 is not 7, and 1.10 is not 1.1.
-    """
-    if isinstance(typed, dict):
-        if "<<" in texts:
-            raise TableError(f"{what} takes codes over with <<", fix="Write them out.")
-        pairs = zip(texts.items(), typed.values(), strict=True)
-        return {key: _as_written(value, as_text, what) for (key, as_text), value in pairs}
-    if isinstance(typed, list):
-        return [_as_written(value, as_text, what) for value, as_text in zip(typed, texts, strict=True)]
-    if isinstance(typed, int | float) and not isinstance(typed, bool) and str(typed) != texts:
-        raise TableError(f"{what}: {texts!r:.40} would be read as {typed}", fix=f"Quote it, or write {typed}.")
-    return typed
 
 
 def _pairs(content: Any, what: str, key: str | None, value: str | None) -> Iterator[tuple[Any, Any]]:

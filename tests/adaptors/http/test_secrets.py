@@ -6,7 +6,8 @@ import logging
 import pytest
 from crossdock import Run
 from crossdock.adaptors import http
-from crossdock.errors import CrossdockError, error_record
+from crossdock.error_record import error_record
+from crossdock.errors import CrossdockError
 from crossdock_http.content import Request
 from crossdock_http.reply import Reply
 from pytest_httpserver import HTTPServer

@@ -1,0 +1,183 @@
+"""Reading the YAML 1.2 and JSON documents that people write, with the line of everything in them.
+
+What a document says is never guessed: a key that stands twice, a number that would lose how it is
+written (007, 1.10, 1e3) and what only older YAML knows (``<<``, ``yes`` as a boolean) are errors with
+their line. Keys are texts as they are written, and so are dates. No error shows a value: it may be a
+secret.
+"""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from crossdock.errors import CrossdockError
+
+if TYPE_CHECKING:
+    from ruamel.yaml.nodes import MappingNode, Node, ScalarNode
+
+_TAG = "tag:yaml.org,2002:"
+_TEXTS = frozenset({"str", "timestamp", "value"})
+_BOOLEANS = {word: value for value in (True, False) for word in (str(value), str(value).lower(), str(value).upper())}
+
+
+class _Fault(Exception):  # noqa: N818 - it never leaves this module
+    """What can't be taken as it is written, and where."""
+
+    def __init__(self, node: "Node", says: str, fix: str) -> None:
+        super().__init__(says)
+        self.line, self.says, self.fix = _line_of(node), says, fix
+
+
+class Document:
+    """What a document holds, and where.
+
+    ``content`` is plain JSON: None, bool, int, float, str, list and dict. What YAML says once under an
+    anchor and uses again is one and the same object.
+    """
+
+    __slots__ = ("_root", "content")
+
+    def __init__(self, root: "Node | None") -> None:
+        self._root = root
+        self.content: Any = None if root is None else _Values().of(root)
+
+    def line(self, *path: str | int) -> int:
+        r"""Give the line of an entry; of the innermost one that holds it if it is not there.
+
+        Args:
+            path: The keys and indices that lead to it.
+
+        Example:
+            >>> document = parse_document("kobo:\n  token: x\n", what="the file", error=CrossdockError)
+            >>> document.line("kobo", "token"), document.line("kobo", "base_url"), document.line()
+            (2, 1, 1)
+        """
+        node, line = self._root, 1
+        for step in path:
+            found = _entry(node, step)
+            if found is None:
+                break
+            line, node = _line_of(found[0]), found[1]
+        return line
+
+
+def read_document(path: str, *, what: str, error: type[CrossdockError]) -> Document:
+    """Read a YAML or JSON file.
+
+    Args:
+        path: The file.
+        what: What it is, for the error.
+        error: The class of the error to raise; its details hold the ``line``, if it is of one line.
+    """
+    from pathlib import Path  # imported late: it takes as long as a quarter of core
+
+    try:
+        written = Path(path).read_bytes().decode("utf-8-sig")
+    except OSError as failure:
+        raise error(f"{what} can't be read: {failure.strerror}", fix="Name an existing file.") from None
+    except UnicodeDecodeError as failure:
+        raise error(f"{what} is not UTF-8: byte {failure.start}", fix="Save it as UTF-8.") from None
+    return parse_document(written, what=what, error=error)
+
+
+def parse_document(written: str, *, what: str, error: type[CrossdockError]) -> Document:
+    """Read YAML or JSON that is a text; see ``read_document``.
+
+    Example:
+        >>> parse_document("no: [on, 0.5]", what="the file", error=CrossdockError).content
+        {'no': ['on', 0.5]}
+    """
+    from ruamel.yaml import YAML  # imported late: it takes 25 ms
+    from ruamel.yaml.error import YAMLError
+
+    try:
+        return Document(YAML(typ="safe", pure=True).compose(written))
+    except _Fault as fault:
+        raise error(f"{what} in line {fault.line}: {fault.says}", fix=fault.fix, line=fault.line) from None
+    except RecursionError:
+        raise error(f"{what} nests too deep", fix="Write it flatter.") from None
+    except YAMLError as failure:
+        mark = getattr(failure, "problem_mark", None)
+        where = f" in line {mark.line + 1}, column {mark.column + 1}" if mark else ""
+        fix = "Correct it there; quote values that hold ':' or '#'."
+        raise error(f"{what} is not valid YAML{where}", fix=fix, **{"line": mark.line + 1} if mark else {}) from None
+
+
+class _Values:
+    """Gives the values of nodes, of each node once."""
+
+    def __init__(self) -> None:
+        self._made: dict[int, Any] = {}
+        self._open: set[int] = set()
+        self._readers: dict[str, Callable[[Any], Any]] = {
+            "map": self._mapping,
+            "seq": lambda node: [self.of(item) for item in node.value],
+            "null": lambda node: None,  # noqa: ARG005 - the others need it
+            "bool": _boolean,
+            "int": lambda node: _number(node, int),
+            "float": lambda node: _number(node, float),
+            **dict.fromkeys(_TEXTS, lambda node: node.value),
+        }
+
+    def of(self, node: "Node") -> Any:
+        """Give the value of a node."""
+        identity = id(node)
+        if identity in self._open:
+            raise _Fault(node, "what an anchor names holds itself", "Write it out.")
+        if identity not in self._made:
+            self._open.add(identity)
+            self._made[identity] = self._reader(node)(node)
+            self._open.discard(identity)
+        return self._made[identity]
+
+    def _reader(self, node: "Node") -> Callable[[Any], Any]:
+        reader = self._readers.get(str(node.tag).removeprefix(_TAG))
+        if reader is None:
+            raise _Fault(node, "a tag that JSON has nothing for", "Remove the tag that starts with '!'.")
+        return reader
+
+    def _mapping(self, node: "MappingNode") -> dict[str, Any]:
+        result: dict[str, Any] = {}
+        for key, value in node.value:
+            name = _name(key)
+            if name in result:
+                raise _Fault(key, f"the key {name!r:.60} stands twice", "Remove one of them.")
+            result[name] = self.of(value)
+        return result
+
+
+def _name(key: "Node") -> str:
+    if key.tag == f"{_TAG}merge":
+        raise _Fault(key, "takes entries over with <<", "Write them out.")
+    if not isinstance(key.value, str):
+        raise _Fault(key, "a key that is no text", "Write a text before the colon.")
+    return key.value
+
+
+def _boolean(node: "ScalarNode") -> bool:
+    if node.value not in _BOOLEANS:
+        raise _Fault(node, "a word that only YAML 1.1 takes for a boolean", "Write true or false, or quote it.")
+    return _BOOLEANS[node.value]
+
+
+def _number(node: "ScalarNode", kind: type[int] | type[float]) -> int | float:
+    try:
+        number = kind(node.value)
+    except ValueError:
+        number = None
+    if number is None or str(number) != node.value:
+        fix = "Quote it, or write it plainly: 7, -3, 0.5."
+        raise _Fault(node, "a number that would not be kept as it is written", fix)
+    return number
+
+
+def _entry(node: "Node | None", step: str | int) -> "tuple[Node, Node] | None":
+    """Give what marks the place of an entry, and the entry."""
+    if node is None or not isinstance(node.value, list):
+        return None
+    if node.tag == f"{_TAG}seq":
+        return next(((item, item) for index, item in enumerate(node.value) if index == step), None)
+    return next(((key, value) for key, value in node.value if key.value == step), None)
+
+
+def _line_of(node: "Node") -> int:
+    return int(node.start_mark.line) + 1
