@@ -2,7 +2,7 @@
 
 import os
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping
 from contextlib import suppress
 from copy import copy
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -135,15 +135,17 @@ class Credentials:
     def _validated(self, model: Any, credential: Credential) -> Any:
         from pydantic import ValidationError  # imported late: a job without adaptors needs none of it
 
-        known = known_fields(model, credential.fields)
+        faults = [f"{name}: {fault}" for name, fault in contradictions(model, credential.fields)]
         try:
-            return model.model_validate(known)
+            configuration = model.model_validate(known_fields(model, credential.fields))
         except ValidationError as error:
-            faults = [
+            faults += [
                 f"{'.'.join(map(str, e['loc'])) or 'the whole'}: {e['msg']}"
                 for e in error.errors(include_input=False, include_url=False)
             ]
-            raise _invalid(credential, faults) from None
+        if faults:
+            raise _invalid(credential, faults)
+        return configuration
 
 
 def entries_from(given: Any, adaptors: Iterable[str], *, what: str) -> dict[str, dict[str, Any]]:
@@ -245,11 +247,34 @@ def _snake(name: str) -> str:
 
 def known_fields(model: Any, fields: Mapping[str, Any]) -> dict[str, Any]:
     """Give the fields that a model knows, under its names; OpenFn's camelCase ones are known too."""
-    names = set(model.model_fields) | {field.alias for field in model.model_fields.values() if field.alias}
-    for field in model.model_fields.values():
-        names.update(getattr(field.validation_alias, "choices", ()) or ())
-    renamed = {name if name in names else _snake(name): value for name, value in fields.items()}
-    return {name: value for name, value in renamed.items() if name in names}
+    meant = _meant(model)
+    renamed = {_known_as(name, meant): value for name, value in fields.items()}
+    return {name: value for name, value in renamed.items() if name in meant}
+
+
+def contradictions(model: Any, fields: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Give the names under which a field has another value than under a name before, each with the fault."""
+    meant, said = _meant(model), dict[str, str]()
+    for name, value in fields.items():
+        field = meant.get(_known_as(name, meant))
+        if field is None:
+            continue
+        first = said.setdefault(field, name)
+        if fields[first] != value:
+            yield name, f"it is another name of {first}, which has another value"
+
+
+def _meant(model: Any) -> dict[str, str]:
+    """Give the field of a model that each of its names stands for."""
+    meant = {name: name for name in model.model_fields}
+    for name, field in model.model_fields.items():
+        aliases = (field.alias, *(getattr(field.validation_alias, "choices", ()) or ()))
+        meant.update((alias, name) for alias in aliases if alias)
+    return meant
+
+
+def _known_as(name: str, known: Container[str]) -> str:
+    return name if name in known else _snake(name)
 
 
 def _secret_fields(fields: Any, name: str = "", *, secret: bool = False) -> Iterator[tuple[str, str]]:

@@ -53,6 +53,11 @@ RED = {
         DHIS2 + "  pat: env:PAT\n  api_version: latest\n",
         ("given.yaml", 5, "credential_field_invalid", "api_version: Input should be a valid integer"),
     ),
+    "field-twice": (
+        "http.get('/x')",
+        KOBO + "  accessToken: env:OTHER_TOKEN\n",
+        ("given.yaml", 5, "credential_field_invalid", "accessToken: it is another name of token"),
+    ),
     "field-unknown": (
         "http.get('/x')",
         KOBO + "  usernam: amina\n",

@@ -12,7 +12,7 @@ from crossdock import Adaptor, Job, Run, Workflow, credentials, each, resolve, s
 from crossdock.credentials import Credential, entries_from
 from crossdock.errors import CredentialError, NoRunError
 from crossdock.redaction import Redactor
-from pydantic import BaseModel, Field, SecretStr
+from pydantic import AliasChoices, BaseModel, Field, SecretStr
 
 CANARY = "cAnary/7+x=ü 'quoted'"
 
@@ -144,6 +144,33 @@ def test_camel_case_names_are_known_and_unknown_fields_are_reachable(run_job):
     )
 
     assert run.state.data == {"url": "https://x", "db": "odoo", "key": "***"}
+
+
+class Tokens(BaseModel):
+    token: str = Field(validation_alias=AliasChoices("token", "access_token"))
+
+
+tokens = Adaptor("tokens", configuration=Tokens, connect=lambda configuration: nullcontext(configuration.token))
+
+
+@tokens.operation(effect="read")
+def which(state):
+    return state.result(tokens.connection.partition("-")[2])
+
+
+@pytest.mark.parametrize("name", ["token", "access_token", "accessToken"])
+def test_c59_a_field_is_known_under_each_of_its_names(run_job, name):
+    assert run_job(which(), credentials={"api": {"adaptor": "tokens", name: "abcd-first"}}).state.data == "first"
+
+
+def test_c59_two_names_for_one_field_are_an_error_unless_they_say_the_same(run_job):
+    both = {"adaptor": "tokens", "access_token": "abcd-first", "accessToken": "abcd-first"}
+
+    assert run_job(which(), credentials={"api": both}).state.data == "first"
+    with pytest.raises(CredentialError) as caught:
+        run_job(which(), credentials={"api": {**both, "accessToken": "abcd-second"}})
+    assert "accessToken: it is another name of access_token, which has another value" in caught.value.message
+    assert "abcd" not in caught.value.message
 
 
 def test_a_short_secret_is_refused_and_an_empty_one_is_none(run_job):

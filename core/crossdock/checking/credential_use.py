@@ -10,7 +10,7 @@ from crossdock.checking.arguments import bound
 from crossdock.checking.finding import Code, Finding
 from crossdock.checking.jobfile import JobFile
 from crossdock.checking.things import Known, LazyPath
-from crossdock.credentials import Credential, Credentials, entries_from, known_fields
+from crossdock.credentials import Credential, Credentials, contradictions, entries_from, known_fields
 from crossdock.documents import Document
 from crossdock.errors import CredentialError, closest
 from crossdock.plugins import Plugins
@@ -175,6 +175,8 @@ def _faults(adaptor: Adaptor[Any, Any], credential: Credential) -> Iterator[tupl
 
     if adaptor.configuration is None:
         return
+    for name, contradiction in contradictions(adaptor.configuration, credential.fields):
+        yield name, Code.CREDENTIAL_FIELD_INVALID, _reason(name, contradiction)
     known = known_fields(adaptor.configuration, credential.fields)
     try:
         adaptor.configuration.model_validate(known)
