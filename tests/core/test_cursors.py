@@ -64,6 +64,14 @@ def test_an_overlap_that_can_not_be_taken_is_an_error(run_job, kept, overlap):
     assert "overlap" in run.error.message
 
 
+def test_c41_the_names_of_cursors_are_those_of_their_run(run_job):
+    first = run_job(save_cursor("page", 44), save_cursor("row", 5), save_cursor("page", 55))
+    second = run_job(save_cursor("cursor", 66))
+
+    assert first.state.cursors == {"page": 55, "row": 5}
+    assert second.state.cursors == {"cursor": 66}
+
+
 def test_an_unknown_zone_is_an_error(run_job):
     assert "Mars/Base" in run_job(set_data(cursor("v", "today", timezone="Mars/Base"))).error.message
 

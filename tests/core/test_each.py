@@ -1,4 +1,4 @@
-"""each: C16, C17, C22, C23, and all of design 2."""
+"""each: C16 to C23, C26, and all of design 2."""
 
 import threading
 
@@ -26,6 +26,20 @@ def test_c16_and_17_every_item_runs_in_order_with_data_and_index(items):
     assert after == {"data": {"store": {"book": books()}}}
 
 
+@pytest.mark.parametrize("concurrency", [1, 3])
+def test_c18_and_19_afterwards_the_state_is_what_it_was(concurrency):
+    job = Job(each([1, 2], lambda s: s.replace(data=s.data * 10, k=s.data), concurrency=concurrency))
+
+    assert job(State(data="orig", k="kept")) == {"data": "orig", "k": "kept"}
+
+
+def test_c21_the_items_of_a_list_are_its_members():
+    rows = [[1, 2], [3]]
+
+    assert each(state.data["rows"], set_data(state.data)).into("seen")(State(data={"rows": rows})).seen == rows
+    assert each([rows], set_data(state.data)).into("seen")(State()).seen == [rows]
+
+
 @pytest.mark.parametrize("returned", [None, 5])
 def test_c22_an_item_that_returns_no_state_is_an_error(returned):
     with pytest.raises(WrongReturnError, match="instead of a state"):
@@ -46,11 +60,21 @@ def test_c23_lazy_arguments_are_resolved_for_each_item():
     assert sent == [{"body": 1}, {"body": 2}, {"body": 3}]
 
 
-def test_none_is_empty_and_is_logged_with_its_path(caplog):
+def test_c20_none_is_empty_and_is_logged_with_its_path(caplog):
     with caplog.at_level("INFO", "crossdock"):
         assert each(state.visits, set_data(1)).into("done")(State()) == {"done": []}
 
     assert "state.visits" in caplog.text
+
+
+def test_c26_a_function_maps_items_with_their_index_and_the_state():
+    def line(s):
+        return s.result(f"{s.index} {s.data['title']} {s.shelf}")
+
+    after = each(state.data["book"], line).into("lines")(State(data={"book": books()}, shelf="A1"))
+
+    assert after.lines == ["0 a A1", "1 b A1", "2 c A1", "3 d A1"]
+    assert after.without("lines") == {"data": {"book": books()}, "shelf": "A1"}
 
 
 @pytest.mark.parametrize("concurrency", [1, 4])

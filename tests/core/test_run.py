@@ -100,6 +100,18 @@ def test_rt_09_a_failure_names_step_operation_and_line(run_job):
     assert any("in operation 2 of 3 of job: boom" in note for note in run.error.__notes__)
 
 
+def test_c61_a_job_error_keeps_its_code_message_fix_and_details(run_job):
+    def refuse(state):
+        raise JobError("E1", "the form is empty", fix="Fill it in.", form="visit")
+
+    run = run_job(refuse)
+
+    told = (run.error.code, str(run.error), run.error.fix, run.error.details)
+    record = run.state.errors["job"]
+    assert told == ("E1", "the form is empty", "Fill it in.", {"form": "visit"})
+    assert told == (record["code"], record["message"], record["fix"], record["details"])
+
+
 def test_rt_11_leaving_python_is_no_success(run_job):
     def leave(state):
         raise SystemExit(0)
