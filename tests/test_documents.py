@@ -7,38 +7,11 @@ import shlex
 import subprocess
 import sys
 from pathlib import Path
-from typing import NamedTuple
 
 import pytest
 from crossdock import load_job
+from fix_documents import DOCUMENTS, ROOT, Block, blocks
 from ruamel.yaml import YAML
-
-ROOT = Path(__file__).parent.parent
-DOCUMENTS = sorted(
-    path for path in ROOT.rglob("*.md") if not {".venv", ".demo", "node_modules"} & set(path.relative_to(ROOT).parts)
-)
-
-
-class Block(NamedTuple):
-    """A fenced block of code in a document."""
-
-    document: str
-    line: int
-    language: str
-    text: str
-
-    def __str__(self) -> str:
-        return f"{self.document}:{self.line}"
-
-
-def blocks(*languages: str) -> list[Block]:
-    found = []
-    for document in DOCUMENTS:
-        text = document.read_text(encoding="utf-8")
-        for match in re.finditer(r"^```(\w+)\n(.*?)^```$", text, re.MULTILINE | re.DOTALL):
-            line = text.count("\n", 0, match.start()) + 1
-            found.append(Block(str(document.relative_to(ROOT)), line, match[1], match[2]))
-    return [block for block in found if not languages or block.language in languages]
 
 
 def commands() -> list[tuple[Block, str]]:
