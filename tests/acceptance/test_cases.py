@@ -5,6 +5,9 @@ from pathlib import Path
 import pytest
 from fix_case import JOBS, PlayCase
 
+MOST_LINES = 90
+"""How long the job of a case may be: every line of its file counts, also docstring, imports, comments and blank lines."""
+
 
 @pytest.mark.parametrize(("name", "job"), JOBS.items(), ids=JOBS)
 def test_every_run_of_a_case_leaves_exactly_what_is_expected(name: str, job: Path, play_case: PlayCase) -> None:
@@ -12,3 +15,8 @@ def test_every_run_of_a_case_leaves_exactly_what_is_expected(name: str, job: Pat
         assert run.unanswered == []
         assert run.seen == run.expected
         assert run.leaked == []
+
+
+@pytest.mark.parametrize("name", ["01", "02", "04", "05", "10"])
+def test_the_job_of_a_case_is_at_most_90_lines_long(name: str) -> None:
+    assert len(JOBS[name].read_text(encoding="utf-8").splitlines()) <= MOST_LINES

@@ -14,6 +14,7 @@ from crossdock.values import (
     age_on,
     as_list,
     choices,
+    clean,
     decode_base64,
     encode_base64,
     hmac_sha256,
@@ -44,12 +45,14 @@ READERS = [text, title, number, yes_no, choices, read_date, read_datetime, last_
 
 
 @pytest.mark.parametrize("nothing", [None, "", " ", "\n\t ", "\u00a0"])
-@pytest.mark.parametrize("read", [*READERS, null_if, lambda v: age_on("2024-01-01", v), lambda v: join_nonempty([v])])
+@pytest.mark.parametrize(
+    "read", [*READERS, null_if, clean, lambda v: age_on("2024-01-01", v), lambda v: join_nonempty([v])]
+)
 def test_nothing_and_blanks_give_none(read, nothing):
     assert read(nothing) is None
 
 
-@pytest.mark.parametrize("read", [*READERS, null_if, as_list, encode_base64, lambda v: hmac_sha256("key", v)])
+@pytest.mark.parametrize("read", [*READERS, null_if, clean, as_list, encode_base64, lambda v: hmac_sha256("key", v)])
 def test_a_lazy_path_is_refused_with_what_to_do(read):
     with pytest.raises((LazyError, StateEncodingError)):
         read(state.data["born"])
@@ -124,6 +127,22 @@ def test_nothing_is_what_a_form_writes_for_it():
     assert null_if([], []) is None
     assert (null_if(0, False), null_if(False, 0), null_if(1, True), null_if(0)) == (0, False, 1, 0)
     assert null_if(" x ", "x") == " x "
+
+
+def test_a_whole_submission_is_cleaned_at_any_depth_and_stays_as_it_came():
+    submission = {"a": "", "b": {"NaN": "NaN", "": 0}, "c": [" ", ["null", False], {}, []], "d": ("NaN", 1.5)}
+    before = repr(submission)
+
+    cleaned = clean(submission, "NaN", "null", 1)
+
+    assert cleaned == {"a": None, "b": {"NaN": None, "": 0}, "c": [None, [None, False], {}, []], "d": [None, 1.5]}
+    assert repr(submission) == before
+    assert cleaned["c"][2] is not submission["c"][2]
+
+
+def test_a_submission_that_is_cleaned_has_no_lazy_path():
+    with pytest.raises(LazyError):
+        clean({"a": [state.data["born"]]})
 
 
 @pytest.mark.parametrize(

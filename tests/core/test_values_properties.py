@@ -13,6 +13,7 @@ from crossdock.values import (
     age_on,
     as_list,
     choices,
+    clean,
     decode_base64,
     encode_base64,
     hmac_sha256,
@@ -43,6 +44,7 @@ JSON = st.recursive(
 
 READERS = {
     "null_if": (lambda value: null_if(value, "NaN", -99), object),
+    "clean": (lambda value: clean(value, "NaN", -99), object),
     "as_list": (as_list, list),
     "yes_no": (yes_no, bool),
     "choices": (choices, list),
@@ -104,6 +106,19 @@ def test_any_json_value_is_read_or_refused(value):
             assert "value" in refusal.details or name == "group_by"
             assert len(str(refusal)) < 250, name
             assert str(refusal).isprintable(), name
+
+
+@given(value=JSON)
+def test_cleaning_changes_what_null_if_changes_and_nothing_else(value):
+    def leaves(part, path=()):
+        inner = part.items() if isinstance(part, dict) else enumerate(part) if isinstance(part, list) else None
+        if inner is None:
+            return [(path, part)]
+        return [(path, type(part)), *(leaf for key, item in inner for leaf in leaves(item, (*path, key)))]
+
+    cleaned = leaves(clean(value, "NaN", 0))
+
+    assert repr(cleaned) == repr([(path, null_if(leaf, "NaN", 0)) for path, leaf in leaves(value)])
 
 
 @given(

@@ -98,6 +98,7 @@ class PageNumber:
         size: How many items to ask for; a page with fewer is the last one.
         size_parameter: The query parameter of the size.
         total_pages: Where a page says how many there are; dots lead into objects.
+        total: Where a page says how many items there are, in the same form.
     """
 
     parameter: str = "page"
@@ -105,6 +106,7 @@ class PageNumber:
     size: int | None = None
     size_parameter: str = "pageSize"
     total_pages: str | None = None
+    total: str | None = None
 
     def at(self, place: Place, number: int) -> Place:
         """Give the place of a page; the first is 0."""
@@ -120,10 +122,11 @@ class PageNumber:
         return self.at(place, 0)
 
     def after(self, page: Page) -> Place | None:
-        """Count on, up to an empty or short page, or the last one that the system counts."""
+        """Count on, up to an empty or short page, or the last page or item that the system counts."""
         number = self.number(page.place) + 1
-        total = value_at(page.answer.data, self.total_pages) if self.total_pages is not None else None
-        if not page.items or len(page.items) < (self.size or 0) or (isinstance(total, int) and number >= total):
+        if not page.items or len(page.items) < (self.size or 0):
+            return None
+        if _reached(page, self.total_pages, number) or _reached(page, self.total, page.read):
             return None
         return self.at(page.place, number)
 
@@ -159,8 +162,7 @@ class Offset:
 
     def after(self, page: Page) -> Place | None:
         """Count on, up to an empty or short page, or the last item that the system counts."""
-        total = value_at(page.answer.data, self.total) if self.total is not None else None
-        if len(page.items) < self.size or (isinstance(total, int) and page.read >= total):
+        if len(page.items) < self.size or _reached(page, self.total, page.read):
             return None
         return self.at(page.place, self.number(page.place) + 1)
 
@@ -340,6 +342,12 @@ class _Ahead:
             if ahead not in self._pending:
                 self._pending[ahead] = self._pool.submit(in_run(self._get), self._style.at(place, ahead))
         return self._pending.pop(number).result()
+
+
+def _reached(page: Page, at: str | None, count: int) -> bool:
+    """Tell whether a count reaches the total that a page tells there."""
+    total = value_at(page.answer.data, at) if at is not None else None
+    return isinstance(total, int) and count >= total
 
 
 def _linked(place: Place, link: Any) -> Place | None:

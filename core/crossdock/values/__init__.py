@@ -6,7 +6,7 @@ message shows at most 40 characters of the value, and where that came from if ``
 
 from crossdock.common.paths import value_at
 from crossdock.values.answers import choices, yes_no
-from crossdock.values.blanks import as_list, null_if
+from crossdock.values.blanks import as_list, clean, null_if
 from crossdock.values.dates import age_on, date, datetime, last_day
 from crossdock.values.digests import decode_base64, encode_base64, hmac_sha256, sha256, uuid_of
 from crossdock.values.numbers import number
@@ -19,6 +19,7 @@ __all__ = [
     "age_on",
     "as_list",
     "choices",
+    "clean",
     "date",
     "datetime",
     "decode_base64",

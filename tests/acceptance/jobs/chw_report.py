@@ -5,7 +5,7 @@ from zoneinfo import ZoneInfo
 
 from crossdock import Job
 from crossdock.adaptors import dhis2
-from crossdock.values import null_if
+from crossdock.values import clean
 
 PROGRAM = "GaOaL76FraA"
 PROGRAM_STAGE = "wJ9OoZ6ZLxR"
@@ -33,11 +33,11 @@ def data_values(case_id, answers):
     """Map the answers to data values: the case id, then what was answered, then each choice of a question."""
     values = [dhis2.data_value(CASE_ID, case_id)]
     for element, question, kind in ELEMENTS:
-        answer = null_if(answers.get(question), "")
+        answer = answers.get(question)
         if answer is not None:
             values.append(dhis2.data_value(element, FLAGS.get(answer, answer) if kind == "flag" else answer))
     for question, choice, element in CHOICES:
-        chosen = null_if(answers.get(question), "")
+        chosen = answers.get(question)
         if chosen is not None:
             values.append(dhis2.data_value(element, "true" if choice in chosen.split() else "false"))
     return values
@@ -52,7 +52,7 @@ def event_of(report):
         "orgUnit": report["orgUnit"],
         "status": "COMPLETED",
         "occurredAt": reported.date(),
-        "dataValues": data_values(report["case_id"], report["properties"]),
+        "dataValues": data_values(report["case_id"], clean(report["properties"])),
     }
 
 

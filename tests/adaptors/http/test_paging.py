@@ -122,6 +122,8 @@ def test_h48_another_relation_may_lead_on(httpserver, run_http):
         ("page", ["page=1", "page=2", "page=3", "page=4"]),
         (http.PageNumber(size=2), ["pageSize=2&page=1", "pageSize=2&page=2", "pageSize=2&page=3"]),
         (http.PageNumber(total_pages="pages"), ["page=1", "page=2", "page=3"]),
+        (http.PageNumber(total="total"), ["page=1", "page=2", "page=3"]),
+        (http.PageNumber(size=2, size_parameter="per", total="total"), [f"per=2&page={n}" for n in (1, 2, 3)]),
         (http.Offset(2), ["limit=2&offset=0", "limit=2&offset=2", "limit=2&offset=4"]),
         (http.Offset(1, total="total"), [f"limit=1&offset={n}" for n in range(5)]),
     ],
@@ -135,6 +137,15 @@ def test_h48_pages_that_are_counted(httpserver, run_http, style, queries):
     assert [request.query_string.decode() for request, _ in httpserver.log] == [
         f"q=%C3%A9&{query}" for query in queries
     ]
+
+
+@pytest.mark.parametrize("style", [http.PageNumber(size=2, total="total"), http.Offset(2, total="total")])
+def test_h48_no_page_is_asked_for_after_the_last_item(httpserver, run_http, style):
+    httpserver.expect_request("/v").respond_with_handler(counted(4, 2))
+
+    run = run_http(http.get_all("/v", pages=style, items="items"))
+
+    assert (run.state.data, len(httpserver.log)) == ([0, 1, 2, 3], 2)
 
 
 @pytest.mark.parametrize("total", [0, 1, 2, 3, 4])
