@@ -13,8 +13,9 @@ import pytest
 from crossdock import Job, Operation, Plugins, Run, load_job, set_data
 from crossdock.adaptors import http
 from crossdock.credentials import Credentials, known_fields
+from crossdock.decoding import decode
 from crossdock.redaction import Redactor
-from crossdock.state import decode, encode
+from crossdock.state import encode
 from crossdock_dhis2.testing import FakeDhis2
 from crossdock_http import HttpConfiguration
 from fix_documents import ROOT, Block, Row, blocks, code_in, rows

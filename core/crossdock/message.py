@@ -7,8 +7,9 @@ import os
 import sys
 from typing import Any
 
+from crossdock.decoding import decode
 from crossdock.errors import InputError
-from crossdock.state import State, decode
+from crossdock.state import State
 
 
 class Message:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from crossdock.adaptor import Connections
 from crossdock.credentials import Credentials
+from crossdock.decoding import decode
 from crossdock.ending import Cancelled, Ending, told
 from crossdock.error_record import error_record
 from crossdock.errors import CredentialError, Outcome
@@ -24,7 +25,7 @@ from crossdock.plan import completed
 from crossdock.plugins import Plugins
 from crossdock.redaction import Redactor
 from crossdock.scope import StopStep, Unit, unit_in_progress
-from crossdock.state import SIZE_LIMIT, Sealed, State, decode, encode
+from crossdock.state import SIZE_LIMIT, Sealed, State, encode
 from crossdock.trace import Trace, watching
 from crossdock.walk import CUT_SHORT, GONE_WELL, WRITTEN, Ended, Walk
 from crossdock.workflow import Step, Workflow

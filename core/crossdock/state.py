@@ -6,11 +6,12 @@ that did not change; nothing here copies deeply.
 
 import json
 import math
+import re
 from collections.abc import Callable, Iterator, Mapping
 from datetime import date, datetime
 from typing import Any, NoReturn
 
-from crossdock.errors import InputError, StateEncodingError, StateError, StateTooLargeError
+from crossdock.errors import StateEncodingError, StateError, StateTooLargeError
 
 FRAMEWORK_KEYS = frozenset(
     {"data", "response", "inputs", "reply", "request", "cursors", "errors", "failed", "warnings", "plan", "index"}
@@ -178,11 +179,11 @@ class Sealed:
 def _encoded(value: Any, limit: int | None) -> tuple[bytes, bool]:
     """Give the bytes, and whether the value is already all that they say."""
     try:
-        plain = _is_plain(dict(value) if type(value) is State else value)
+        plain = is_plain(dict(value) if type(value) is State else value)
         if not plain:
-            _check(value, 0)
-        encoded = _dump(value)
-    except _NotJsonError as fault:
+            check_json(value, 0)
+        encoded = dump(value)
+    except NotJsonError as fault:
         key = str(fault.path[-1]) if fault.path else ""
         raise StateEncodingError(
             f"{fault.reason} at {fault.where()} of the state", path=fault.where(), key=key
@@ -192,15 +193,17 @@ def _encoded(value: Any, limit: int | None) -> tuple[bytes, bool]:
     return encoded, plain
 
 
-class _NotJsonError(Exception):
-    """A fault, with the path to it collected on the way up."""
+class NotJsonError(Exception):
+    """Something that is not JSON, with the path to it collected on the way up."""
 
-    def __init__(self, reason: str) -> None:
+    def __init__(self, reason: str, *, code: str = "invalid_json", key: str | None = None) -> None:
         super().__init__(reason)
         self.reason = reason
-        self.path: list[str | int] = []
+        self.code = code
+        self.path: list[str | int] = [] if key is None else [key]
 
     def where(self) -> str:
+        """Give the path."""
         return "$" + "".join(f"[{step}]" if isinstance(step, int) else path_step(step) for step in reversed(self.path))
 
 
@@ -209,15 +212,16 @@ def path_step(key: str) -> str:
     return f".{key}" if key.isidentifier() else f"[{json.dumps(key)}]"
 
 
+_SURROGATES = re.compile("[\ud800-\udfff]")
 _PLAIN = frozenset({str, int, bool, type(None)})
 _TEXT = frozenset({str})
 _AS_TEXT: dict[type, Callable[[Any], str]] = {datetime: datetime.isoformat, date: date.isoformat}
 
 
-def _is_plain(value: Any) -> bool:
+def is_plain(value: Any, depth: int = 0) -> bool:
     """Tell quickly whether all of it is plain JSON, as nearly everything is; what is not is looked at again."""
     level = [value]
-    for _ in range(MAX_DEPTH):
+    for _ in range(depth, MAX_DEPTH):
         below: list[Any] = []
         for part in level:
             kind = type(part)
@@ -238,7 +242,8 @@ def _is_number(value: Any) -> bool:
     return type(value) is float and math.isfinite(value)
 
 
-def _check(value: Any, depth: int) -> None:
+def check_json(value: Any, depth: int) -> None:
+    """Raise a NotJsonError with the path to the first thing that is not JSON, or nests too deep from a depth on."""
     kind = type(value)
     if kind in _PLAIN or kind in _AS_TEXT or _named(kind) == "uuid.UUID":
         return
@@ -248,20 +253,24 @@ def _check(value: Any, depth: int) -> None:
         _check_items(value, range(len(value)), depth)
     elif isinstance(value, float) or _named(kind) == "decimal.Decimal":
         if not math.isfinite(value):
-            raise _NotJsonError(f"{value} is not a JSON number")
+            raise NotJsonError(f"{value} is not a JSON number")
+    elif isinstance(value, NotJsonError):  # of a text that is read
+        raise value
     elif not isinstance(value, str | int):
-        raise _NotJsonError(f"a value of type {kind.__name__} is not JSON")
+        raise NotJsonError(f"a value of type {kind.__name__} is not JSON")
 
 
 def _check_items(container: Any, keys: Any, depth: int) -> None:
     if depth >= MAX_DEPTH:
-        raise _NotJsonError(f"nesting of more than {MAX_DEPTH} levels (or a value that contains itself)")
+        raise NotJsonError(
+            f"nesting of more than {MAX_DEPTH} levels (or a value that contains itself)", code="too_deep"
+        )
     for key in keys:
         item = container[key]
         if type(item) not in _PLAIN:
             try:
-                _check(item, depth + 1)
-            except _NotJsonError as fault:
+                check_json(item, depth + 1)
+            except NotJsonError as fault:
                 fault.path.append(key)
                 raise
 
@@ -269,15 +278,16 @@ def _check_items(container: Any, keys: Any, depth: int) -> None:
 def _checked_keys(value: Mapping[Any, Any]) -> Mapping[str, Any]:
     for key in value:
         if not isinstance(key, str):
-            raise _NotJsonError(f"the key {key!r:.40} of type {type(key).__name__} is not text")
+            raise NotJsonError(f"the key {key!r:.40} of type {type(key).__name__} is not text")
     return value
 
 
-def _dump(value: Any) -> bytes:
+def dump(value: Any) -> bytes:
+    """Write what has been checked as JSON."""
     try:
         text = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"), default=_as_text)
     except ValueError:  # str() of over 4,300 digits
-        raise _NotJsonError("a whole number that is too long") from None
+        raise NotJsonError("a whole number that is too long") from None
     try:
         return text.encode()
     except UnicodeEncodeError:
@@ -293,16 +303,12 @@ def _named(kind: type) -> str:
     return f"{kind.__module__}.{kind.__qualname__}"
 
 
-def _surrogate(value: Any) -> _NotJsonError:
+def _surrogate(value: Any) -> NotJsonError:
     """Find the text that has no UTF-8 form; only looked for after encoding failed."""
-    path = next((path for path, text in texts(value) if not _is_unicode(text)), "$")
-    fault = _NotJsonError("text with a lone surrogate is not Unicode")
+    path = next((path for path, text in texts(value) if _SURROGATES.search(text)), "$")
+    fault = NotJsonError("text with a lone surrogate is not Unicode", code="invalid_unicode")
     fault.where = lambda: path  # type: ignore[method-assign]
     return fault
-
-
-def _is_unicode(text: str) -> bool:
-    return not any("\ud800" <= character <= "\udfff" for character in text)
 
 
 def texts(value: Any, path: str = "$") -> Iterator[tuple[str, str]]:
@@ -319,7 +325,7 @@ def texts(value: Any, path: str = "$") -> Iterator[tuple[str, str]]:
 
 
 def _too_large(value: Any, size: int, limit: int) -> StateTooLargeError:
-    sizes = {key: len(_dump(item)) for key, item in value.items()} if isinstance(value, dict) else {}
+    sizes = {key: len(dump(item)) for key, item in value.items()} if isinstance(value, dict) else {}
     largest = dict(sorted(sizes.items(), key=lambda pair: -pair[1])[:3])
     named = ", ".join(f"{key!r} {_megabytes(part)}" for key, part in largest.items())
     return StateTooLargeError(
@@ -332,55 +338,3 @@ def _too_large(value: Any, size: int, limit: int) -> StateTooLargeError:
 
 def _megabytes(size: int) -> str:
     return f"{size / 1024 / 1024:.1f} MB" if size > 100_000 else f"{size} bytes"
-
-
-def decode(raw: bytes | str, *, what: str = "the input") -> Any:
-    """Read strict JSON: UTF-8, no NaN, no duplicate key, no lone surrogate, no endless nesting.
-
-    Args:
-        raw: The JSON text; a byte order mark is accepted.
-        what: What is read, for the error.
-
-    Raises:
-        InputError: It says what is wrong and where, and never shows the content.
-
-    Example:
-        >>> decode('{"id": 9007199254740993}')
-        {'id': 9007199254740993}
-    """
-    try:
-        text = raw.decode("utf-8-sig") if isinstance(raw, bytes) else raw
-        value = json.loads(text, parse_constant=_refuse_constant, parse_float=_finite, object_pairs_hook=_unique_keys)
-        _check(value, 0)
-        _dump(value)
-    except UnicodeDecodeError as error:
-        raise InputError(f"{what} is not UTF-8: byte {error.start}", fix="Save the file as UTF-8.") from None
-    except json.JSONDecodeError as error:
-        raise InputError(f"{what} is not JSON: {error.msg} in line {error.lineno}, column {error.colno}") from None
-    except RecursionError:
-        raise InputError(f"{what} nests deeper than {MAX_DEPTH} levels") from None
-    except _NotJsonError as fault:
-        raise InputError(f"{what} is not strict JSON: {fault.reason} at {fault.where()}") from None
-    except ValueError:  # int() of over 4,300 digits
-        raise InputError(f"{what} has a whole number that is too long") from None
-    return value
-
-
-def _refuse_constant(name: str) -> NoReturn:
-    raise _NotJsonError(f"{name} is not JSON")
-
-
-def _finite(text: str) -> float:
-    number = float(text)
-    if not math.isfinite(number):
-        raise _NotJsonError(f"the number {text[:40]} is out of range")
-    return number
-
-
-def _unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    result = dict(pairs)
-    if len(result) != len(pairs):
-        names = [name for name, _ in pairs]
-        twice = next(name for name in names if names.count(name) > 1)
-        raise _NotJsonError(f"the key {twice!r:.40} stands twice in one object")
-    return result

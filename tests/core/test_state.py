@@ -7,8 +7,9 @@ from uuid import UUID
 
 import pytest
 from crossdock import Answer, State
+from crossdock.decoding import decode
 from crossdock.errors import InputError, StateEncodingError, StateError, StateTooLargeError
-from crossdock.state import decode, encode
+from crossdock.state import encode
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -166,7 +167,7 @@ def test_any_json_value_survives_a_round_trip(value):
         (b'{"a":', "line 1, column 6"),
         (b'{"a": NaN}', "NaN is not JSON"),
         (b'{"a": 1e400}', "1e400 is out of range"),
-        (b'{"a": 1, "a": 2}', "'a' stands twice"),
+        (b'{"a": 1, "a": 2}', "a key stands twice in one object at $.a"),
         (b'{"a": "\\ud800"}', "$.a"),
         (b"[" * 100_000, "levels"),
         (b'{"a": "\xff"}', "byte 7"),
@@ -179,6 +180,47 @@ def test_strict_json_refuses_what_python_would_take(raw, said):
         decode(raw)
 
     assert said in caught.value.message
+
+
+@pytest.mark.parametrize(
+    ("raw", "details"),
+    [
+        (b'{"a":\n "x}', {"reason": "invalid_json", "line": 2, "column": 2}),
+        (b'{"a": [1, {"b/c": Infinity}]}', {"reason": "invalid_json", "path": '$.a[1]["b/c"]'}),
+        (b'{"a": -1e400}', {"reason": "invalid_json", "path": "$.a"}),
+        (b'[1, {"n": %s}]' % (b"7" * 5000), {"reason": "invalid_json", "path": "$[1].n"}),
+        (b'{"a": {"b": 1, "c": 2, "b": 3}}', {"reason": "duplicate_key", "path": "$.a.b"}),
+        (b'{"a": {"b": NaN}, "c": 1, "c": 2}', {"reason": "duplicate_key", "path": "$.c"}),
+        (b'{"a": {"\\uDC00": 1}}', {"reason": "invalid_unicode", "path": '$.a["\\udc00"]'}),
+        (b'{"a": "\xff"}', {"reason": "not_utf8", "byte": 7}),
+        (b"[" * 100_000, {"reason": "too_deep"}),
+        (b"[" * 101 + b"]" * 101, {"reason": "too_deep", "path": "$" + "[0]" * 13 + "…"}),
+        (b'{"%s": NaN}' % (b"k" * 5000), {"reason": "invalid_json", "path": "$." + "k" * 38 + "…"}),
+    ],
+)
+def test_what_is_wrong_with_a_text_has_a_reason_and_a_place(raw, details):
+    with pytest.raises(InputError) as caught:
+        decode(raw)
+
+    assert caught.value.details == details
+    assert len(caught.value.message) < 150
+
+
+def test_a_text_may_be_allowed_less_depth_and_duplicate_keys():
+    assert decode(b"[" * 99 + b"]" * 99, max_depth=99)
+    assert decode('{"a": 1, "b": 2, "a": 3}', duplicate_keys="last") == {"a": 3, "b": 2}
+
+    with pytest.raises(InputError, match="the input nests deeper than 99 levels at"):
+        decode(b'{"a":' * 100 + b"1" + b"}" * 100, max_depth=99)
+
+
+def test_a_key_that_stands_twice_among_very_many_is_found_at_once(measured):
+    many = "import json; from crossdock.decoding import decode\ndef run():\n"
+    many += """    decode("{" + ",".join(f'"k{n}":1' for n in range(200_000)) + ',"k199999":1}')"""
+
+    cost = measured(many)
+
+    assert (cost.got, cost.seconds < 5) == ("bad_input", True)
 
 
 def test_a_byte_order_mark_and_long_integers_are_read_exactly():

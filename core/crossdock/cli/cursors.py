@@ -10,8 +10,9 @@ import click
 
 from crossdock.cli.ending import replace_file, table
 from crossdock.cursors import kept
+from crossdock.decoding import decode
 from crossdock.errors import ArgumentError, CursorFileError
-from crossdock.state import decode, encode
+from crossdock.state import encode
 
 F = TypeVar("F", bound=Callable[..., Any])
 

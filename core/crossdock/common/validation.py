@@ -4,10 +4,11 @@ from collections.abc import Iterable
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, cast
 
+from crossdock.decoding import decode
 from crossdock.errors import ArgumentError, JobError, StateEncodingError, cut
 from crossdock.lazy import state as lazy_state
 from crossdock.operation import operation
-from crossdock.state import State, decode, encode, path_step
+from crossdock.state import State, encode, path_step
 
 if TYPE_CHECKING:
     from jsonschema.exceptions import ValidationError

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 from crossdock.common.data import warn_counted
 from crossdock.common.reading import refused, shown
 from crossdock.common.text import CsvError, parse_csv
+from crossdock.decoding import decode
 from crossdock.documents import parse_document
 from crossdock.errors import ArgumentError, InputError, JobError, JobLoadError, closest
 from crossdock.site import short
-from crossdock.state import decode
 from crossdock.values.blanks import null_if
 from crossdock.values.words import text
 

@@ -9,7 +9,8 @@ from uuid import UUID
 
 import pytest
 from crossdock.adaptors import postgresql
-from crossdock.state import decode, encode
+from crossdock.decoding import decode
+from crossdock.state import encode
 from crossdock_postgresql import PostgresqlConfiguration, RecordError
 from crossdock_postgresql.errors import mapped
 from crossdock_postgresql.records import Rules
