@@ -1,0 +1,1 @@
+"""The inbox: what comes in from outside becomes messages, or is refused."""
