@@ -1,0 +1,34 @@
+"""Why a request to the inbox is refused, and what its sender is told."""
+
+from typing import Any
+
+from crossdock.errors import CrossdockError
+
+
+class RequestError(CrossdockError):
+    """A request to the inbox is refused.
+
+    Args:
+        status: The status of the answer (RFC 9110, 15).
+        code: The stable code that senders look at.
+        message: What is wrong, without the content of the request.
+        fix: What the sender can do about it.
+        details: Facts for the sender's program.
+
+    Example:
+        >>> RequestError(413, "too_large", "the body has more than 10 bytes", fix="Send less.", limit_bytes=10).answer
+        {'error': 'too_large', 'message': 'the body has more than 10 bytes', 'fix': 'Send less.', 'limit_bytes': 10}
+    """
+
+    code = "request_refused"
+    fix = "Correct the request."
+
+    def __init__(self, status: int, code: str, message: str, /, *, fix: str, **details: Any) -> None:
+        super().__init__(message, fix=fix, **details)
+        self.status = status
+        self.code = code
+
+    @property
+    def answer(self) -> dict[str, Any]:
+        """The JSON object that its sender gets."""
+        return {"error": self.code, "message": str(self), "fix": self.fix, **self.details}
