@@ -32,3 +32,8 @@ class RequestError(CrossdockError):
     def answer(self) -> dict[str, Any]:
         """The JSON object that its sender gets."""
         return {"error": self.code, "message": str(self), "fix": self.fix, **self.details}
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """The headers of its answer: when to come again, where that is known."""
+        return {"retry-after": str(self.details["retry_after"])} if "retry_after" in self.details else {}
