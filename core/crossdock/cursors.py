@@ -6,6 +6,7 @@ as moments, whatever zone they are written in; such a cursor is kept in UTC, as 
 
 import re
 from collections.abc import Iterable
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 
@@ -17,7 +18,7 @@ from crossdock.state import State
 Type = Literal["text", "number", "instant"]
 
 _WORD = re.compile(r"now|today|yesterday|(\d+) (minute|hour|day|week)s? ago")
-_LENGTH = re.compile(r"(\d+) (second|minute|hour|day|week)s?")
+LENGTH = re.compile(r"(\d+) (second|minute|hour|day|week)s?")
 
 
 def cursor(
@@ -131,8 +132,8 @@ def _earlier(position: Any, overlap: timedelta | float | str | None) -> Any:
         return position
     if isinstance(position, int | float) and isinstance(overlap, int | float):
         return position - overlap
-    length = _LENGTH.fullmatch(overlap) if isinstance(overlap, str) else None
-    by = timedelta(**{f"{length[2]}s": int(length[1])}) if length is not None else overlap
+    length = length_of(overlap) if isinstance(overlap, str) else None
+    by = overlap if length is None else length
     try:
         if isinstance(by, timedelta):
             return _written(_instant(position) - by)
@@ -142,6 +143,18 @@ def _earlier(position: Any, overlap: timedelta | float | str | None) -> Any:
         f"overlap={overlap!r} can't be taken from a cursor of type {type(position).__name__}",
         fix="Use a number for a number, and a timedelta or '2 hours' for a moment.",
     )
+
+
+def length_of(words: str) -> timedelta | None:
+    """Give the length of time that words such as ``2 hours`` mean; None for other words.
+
+    >>> length_of("90 seconds"), length_of("soon")
+    (datetime.timedelta(seconds=90), None)
+    """
+    length = LENGTH.fullmatch(words)
+    with suppress(OverflowError):
+        return timedelta(**{f"{length[2]}s": int(length[1])}) if length is not None else None
+    return None
 
 
 def _instant(value: Any) -> datetime:

@@ -7,7 +7,7 @@ secret.
 """
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from crossdock.errors import CrossdockError
 
@@ -19,26 +19,28 @@ _TEXTS = frozenset({"str", "timestamp", "value"})
 _BOOLEANS = {word: value for value in (True, False) for word in (str(value), str(value).lower(), str(value).upper())}
 
 
-class _Fault(Exception):  # noqa: N818 - it never leaves this module
+class DocumentFault(NamedTuple):
     """What can't be taken as it is written, and where."""
 
-    def __init__(self, node: "Node", says: str, fix: str) -> None:
-        super().__init__(says)
-        self.line, self.says, self.fix = _line_of(node), says, fix
+    line: int
+    message: str
+    fix: str
 
 
 class Document:
     """What a document holds, and where.
 
     ``content`` is plain JSON: None, bool, int, float, str, list and dict. What YAML says once under an
-    anchor and uses again is one and the same object.
+    anchor and uses again is one and the same object. ``faults`` are what can't be taken as it is
+    written: the content has a text in the place of a number, and nothing in that of the others.
     """
 
-    __slots__ = ("_root", "content")
+    __slots__ = ("_root", "content", "faults")
 
     def __init__(self, root: "Node | None") -> None:
         self._root = root
-        self.content: Any = None if root is None else _Values().of(root)
+        self.faults: list[DocumentFault] = []
+        self.content: Any = None if root is None else _Values(self.faults).of(root)
 
     def line(self, *path: str | int) -> int:
         r"""Give the line of an entry; of the innermost one that holds it if it is not there.
@@ -60,13 +62,14 @@ class Document:
         return line
 
 
-def read_document(path: str, *, what: str, error: type[CrossdockError]) -> Document:
+def read_document(path: str, *, what: str, error: type[CrossdockError], all_faults: bool = False) -> Document:
     """Read a YAML or JSON file.
 
     Args:
         path: The file.
         what: What it is, for the error.
         error: The class of the error to raise; its details hold the ``line``, if it is of one line.
+        all_faults: Leave what can't be taken as it is written to the document's ``faults``.
     """
     from pathlib import Path  # imported late: it takes as long as a quarter of core
 
@@ -76,7 +79,8 @@ def read_document(path: str, *, what: str, error: type[CrossdockError]) -> Docum
         raise error(f"{what} can't be read: {failure.strerror}", fix="Name an existing file.") from None
     except UnicodeDecodeError as failure:
         raise error(f"{what} is not UTF-8: byte {failure.start}", fix="Save it as UTF-8.") from None
-    return parse_document(written, what=what, error=error)
+    document = _composed(written, what, error)
+    return document if all_faults else _faultless(document, what, error)
 
 
 def parse_document(written: str, *, what: str, error: type[CrossdockError]) -> Document:
@@ -86,13 +90,15 @@ def parse_document(written: str, *, what: str, error: type[CrossdockError]) -> D
         >>> parse_document("no: [on, 0.5]", what="the file", error=CrossdockError).content
         {'no': ['on', 0.5]}
     """
+    return _faultless(_composed(written, what, error), what, error)
+
+
+def _composed(written: str, what: str, error: type[CrossdockError]) -> Document:
     from ruamel.yaml import YAML  # imported late: it takes 25 ms
     from ruamel.yaml.error import YAMLError
 
     try:
         return Document(YAML(typ="safe", pure=True).compose(written))
-    except _Fault as fault:
-        raise error(f"{what} in line {fault.line}: {fault.says}", fix=fault.fix, line=fault.line) from None
     except RecursionError:
         raise error(f"{what} nests too deep", fix="Write it flatter.") from None
     except YAMLError as failure:
@@ -102,19 +108,26 @@ def parse_document(written: str, *, what: str, error: type[CrossdockError]) -> D
         raise error(f"{what} is not valid YAML{where}", fix=fix, **{"line": mark.line + 1} if mark else {}) from None
 
 
+def _faultless(document: Document, what: str, error: type[CrossdockError]) -> Document:
+    for fault in document.faults:
+        raise error(f"{what} in line {fault.line}: {fault.message}", fix=fault.fix, line=fault.line)
+    return document
+
+
 class _Values:
     """Gives the values of nodes, of each node once."""
 
-    def __init__(self) -> None:
+    def __init__(self, faults: list[DocumentFault]) -> None:
+        self._faults = faults
         self._made: dict[int, Any] = {}
         self._open: set[int] = set()
         self._readers: dict[str, Callable[[Any], Any]] = {
             "map": self._mapping,
             "seq": lambda node: [self.of(item) for item in node.value],
             "null": lambda node: None,  # noqa: ARG005 - the others need it
-            "bool": _boolean,
-            "int": lambda node: _number(node, int),
-            "float": lambda node: _number(node, float),
+            "bool": self._boolean,
+            "int": lambda node: self._number(node, int),
+            "float": lambda node: self._number(node, float),
             **dict.fromkeys(_TEXTS, lambda node: node.value),
         }
 
@@ -122,7 +135,8 @@ class _Values:
         """Give the value of a node."""
         identity = id(node)
         if identity in self._open:
-            raise _Fault(node, "what an anchor names holds itself", "Write it out.")
+            self._fault(node, "what an anchor names holds itself", "Write it out.")
+            return None
         if identity not in self._made:
             self._open.add(identity)
             self._made[identity] = self._reader(node)(node)
@@ -130,44 +144,44 @@ class _Values:
         return self._made[identity]
 
     def _reader(self, node: "Node") -> Callable[[Any], Any]:
-        reader = self._readers.get(str(node.tag).removeprefix(_TAG))
-        if reader is None:
-            raise _Fault(node, "a tag that JSON has nothing for", "Remove the tag that starts with '!'.")
-        return reader
+        return self._readers.get(str(node.tag).removeprefix(_TAG), self._tagged)
+
+    def _fault(self, node: "Node", message: str, fix: str) -> None:
+        self._faults.append(DocumentFault(_line_of(node), message, fix))
+
+    def _tagged(self, node: "Node") -> None:
+        self._fault(node, "a tag that JSON has nothing for", "Remove the tag that starts with '!'.")
 
     def _mapping(self, node: "MappingNode") -> dict[str, Any]:
         result: dict[str, Any] = {}
         for key, value in node.value:
-            name = _name(key)
-            if name in result:
-                raise _Fault(key, f"the key {name!r:.60} stands twice", "Remove one of them.")
-            result[name] = self.of(value)
+            name = key.value
+            if key.tag == f"{_TAG}merge":
+                self._fault(key, "takes entries over with <<", "Write them out.")
+            elif not isinstance(name, str):
+                self._fault(key, "a key that is no text", "Write a text before the colon.")
+            elif name in result:
+                self._fault(key, f"the key {name!r:.60} stands twice", "Remove one of them.")
+            else:
+                result[name] = self.of(value)
         return result
 
+    def _boolean(self, node: "ScalarNode") -> bool | None:
+        if node.value in _BOOLEANS:
+            return _BOOLEANS[node.value]
+        self._fault(node, "a word that only YAML 1.1 takes for a boolean", "Write true or false, or quote it.")
+        return None
 
-def _name(key: "Node") -> str:
-    if key.tag == f"{_TAG}merge":
-        raise _Fault(key, "takes entries over with <<", "Write them out.")
-    if not isinstance(key.value, str):
-        raise _Fault(key, "a key that is no text", "Write a text before the colon.")
-    return key.value
-
-
-def _boolean(node: "ScalarNode") -> bool:
-    if node.value not in _BOOLEANS:
-        raise _Fault(node, "a word that only YAML 1.1 takes for a boolean", "Write true or false, or quote it.")
-    return _BOOLEANS[node.value]
-
-
-def _number(node: "ScalarNode", kind: type[int] | type[float]) -> int | float:
-    try:
-        number = kind(node.value)
-    except ValueError:
-        number = None
-    if number is None or str(number) != node.value:
+    def _number(self, node: "ScalarNode", kind: type[int] | type[float]) -> int | float | str:
+        try:
+            number = kind(node.value)
+        except ValueError:
+            number = None
+        if number is not None and str(number) == node.value:
+            return number
         fix = "Quote it, or write it plainly: 7, -3, 0.5."
-        raise _Fault(node, "a number that would not be kept as it is written", fix)
-    return number
+        self._fault(node, "a number that would not be kept as it is written", fix)
+        return str(node.value)
 
 
 def _entry(node: "Node | None", step: str | int) -> "tuple[Node, Node] | None":

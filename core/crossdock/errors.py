@@ -22,6 +22,7 @@
     ├── CredentialError            a credential is missing, ambiguous or invalid
     ├── JobLoadError               a job file can't be loaded
     ├── WorkflowError              the steps of a workflow do not fit together
+    ├── ProjectError               something in a project file is wrong
     ├── EdgeError                  the condition of an edge failed
     ├── InputError                 a file or argument that the user gave can't be read
     ├── CursorFileError            the file of a job's cursors can't be used
@@ -289,6 +290,23 @@ class WorkflowError(CrossdockError):
     code = "bad_workflow"
     fix = "Correct the steps that the message names."
     outcome = "refused"
+
+
+class ProjectError(CrossdockError):
+    """Something in a project file is wrong.
+
+    Args:
+        message: What is wrong.
+        faults: All of it: findings, each with its file, line, code, message and fix.
+    """
+
+    code = "bad_project"
+    fix = "Correct what is listed; nothing ran."
+    outcome = "refused"
+
+    def __init__(self, message: str, /, *, fix: str | None = None, faults: Iterable[Any] = (), **details: Any) -> None:
+        super().__init__(message, fix=fix, **details)
+        self.faults = tuple(faults)
 
 
 class EdgeError(CrossdockError):

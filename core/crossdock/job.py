@@ -2,10 +2,10 @@
 
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from sys import _getframe
 from types import ModuleType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from crossdock.declaration import Declaration
 from crossdock.errors import ArgumentError, CrossdockError, JobLoadError, OptionError, closest, message_of
@@ -94,6 +94,25 @@ def load_job(path: str | os.PathLike[str]) -> Job:
     if isinstance(job, Job):
         return job
     raise JobLoadError(f"{_no_job(module, job)} in {short(str(file))}", fix="End the file with: job = Job(…).")
+
+
+def load_function(path: str | os.PathLike[str], name: str) -> Callable[..., Any]:
+    """Load a function of a Python file.
+
+    Args:
+        path: A ``.py`` file.
+        name: The function.
+
+    Raises:
+        JobLoadError: The file can't be loaded, or has no such function.
+    """
+    from pathlib import Path  # imported late: it takes as long as a quarter of core
+
+    file = Path(path)
+    found = getattr(_import(file, _read(file)), name, None)
+    if callable(found):
+        return cast("Callable[..., Any]", found)
+    raise JobLoadError(f"there is no function {name!r} in {short(str(file))}", fix="Define it, or correct its name.")
 
 
 def _job_of(state: State) -> State:

@@ -4,7 +4,7 @@ A job that runs alone is a workflow of one step, named like its file. A workflow
 too: in a job, or as the work of a step, it runs its steps one after another on the state it gets.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from sys import _getframe
 from typing import Any, Literal, NamedTuple, Protocol, get_args
 
@@ -207,13 +207,16 @@ def faults(edges: Mapping[str, Iterable[Edge]], names: Iterable[str]) -> list[Fa
     """
     listed = list(names)
     found = [*_twice(listed), *_dangling(edges)]
-    circle = _circle({name: [edge.to for edge in leads if edge.to in edges] for name, leads in edges.items()})
-    if circle:
-        way = " → ".join(circle)
-        found.append(
-            Fault(circle[-2], circle[-1], f"the steps lead in a circle: {way}", "Take out one of these edges.")
-        )
-    return found
+    return [*found, *_circles({name: [edge.to for edge in leads if edge.to in edges] for name, leads in edges.items()})]
+
+
+def _circles(edges: dict[str, list[str]]) -> Iterator[Fault]:
+    """Find the circles that steps lead in, and go on without the edge that closes one to find the next."""
+    while circle := circle_in(edges):
+        *_, origin, to = circle
+        edges[origin] = [other for other in edges[origin] if other != to]
+        message = f"the steps lead in a circle: {' → '.join(circle)}"
+        yield Fault(origin, to, message, "Take out one of these edges.")
 
 
 def _twice(names: list[str]) -> Iterator[Fault]:
@@ -231,8 +234,16 @@ def _dangling(edges: Mapping[str, Iterable[Edge]]) -> Iterator[Fault]:
                 yield Fault(name, edge.to, f"the step {name!r} leads to {edge.to!r:.60}, which is no step", fix)
 
 
-def _circle(edges: Mapping[str, list[str]]) -> list[str]:
-    """Give a way that comes back to where it began; nothing if there is none."""
+def circle_in(edges: Mapping[str, Collection[str]]) -> list[str]:
+    """Give a way that comes back to where it began; nothing if there is none.
+
+    Args:
+        edges: Each thing, and where it leads.
+
+    Example:
+        >>> circle_in({"a": ["b"], "b": ["a"]}), circle_in({"a": ["b"], "b": []})
+        (['a', 'b', 'a'], [])
+    """
     from graphlib import CycleError  # imported late: a job alone has no edges
 
     try:

@@ -26,6 +26,9 @@ _KNOWN_FORMS = re.compile(
 )
 _REFERENCE = re.compile(r"^(?:[a-z][a-z0-9+-]*:|[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+$)")
 """What stands for a secret that is kept elsewhere: ``env:NAME``, or the name of a variable."""
+_HEADERS = frozenset({"authorization", "proxy-authorization", "auth_header"})
+REFERENCE = re.compile(r"[a-z][a-z0-9+.-]*:(?!//).+")
+"""Where a secret is kept: ``env:NAME``, ``file:PATH``, and what vaults add."""
 _PLACEHOLDER = re.compile(r"[{}<>\s…]|\.\.\.|\*\*\*|xxx|your|example|changeme|placeholder", re.IGNORECASE)
 _COLUMN = re.compile(r"^[a-z]+(?:[_./][a-z0-9]+)+$")
 """The name of a field or column, not a value of one."""
@@ -63,14 +66,36 @@ def _is_secret(name: str, value: ast.expr) -> bool:
     text = _text_of(value)
     if text is None or not looks_secret(name):
         return False
-    name = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower()
-    if name in ("authorization", "proxy-authorization", "auth_header"):
+    name = _snake(name)
+    if name in _HEADERS:
         return _AUTHORIZATION.search(text.strip()) is not None
     if _REFERENCE.search(text) or _PLACEHOLDER.search(text) or text.lower() == name or _COLUMN.search(text):
         return False
     if _PASSWORD.search(name):
         return len(text) >= 4
     return _TOKEN.search(name) is not None and len(text) >= 8 and any(c.isdigit() for c in text)
+
+
+def _snake(name: str) -> str:
+    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower()
+
+
+def secret_in(name: str, text: str) -> bool:
+    """Tell whether a text in a file of settings or credentials is a secret, and no reference to one.
+
+    Args:
+        name: The key that it stands under.
+        text: The value.
+
+    Example:
+        >>> secret_in("password", "hush"), secret_in("password", "env:PASSWORD"), secret_in("user", "amina")
+        (True, False, False)
+    """
+    name = _snake(name)
+    if name in _HEADERS:
+        return _AUTHORIZATION.search(text.strip()) is not None
+    is_named = _PASSWORD.search(name) is not None or _TOKEN.search(name) is not None
+    return (is_named and bool(text) and REFERENCE.fullmatch(text) is None) or _form_of(text) is not None
 
 
 def _text_of(node: ast.expr) -> str | None:

@@ -1,0 +1,188 @@
+"""How single values are written in a project file: names, lengths of time, cron, references to secrets.
+
+Each is a type that pydantic validates and describes. What is wrong with a value is a `PydanticCustomError`
+whose type is the code of the finding and whose context is its message and its fix.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, Any, TypeVar
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    ValidationError,
+    model_validator,
+)
+from pydantic_core import InitErrorDetails, PydanticCustomError
+
+from crossdock.checking.finding import Code
+from crossdock.checking.secrets import REFERENCE
+from crossdock.common.paths import value_at
+from crossdock.credentials import CREDENTIAL_NAME
+from crossdock.cursors import LENGTH, length_of
+from crossdock.errors import ArgumentError, closest
+
+T = TypeVar("T")
+
+
+def wrong(code: Code, message: str, fix: str, **more: Any) -> PydanticCustomError:
+    """Make the error that pydantic takes for a wrong value.
+
+    Args:
+        code: The code of the finding.
+        message: What is wrong with the value; where it stands is said by whoever tells it.
+        fix: What to do, as one imperative sentence.
+        more: For an unknown key the ``close`` one; for a missing one the ``keys`` that could be there.
+    """
+    context = {"message": message, "fix": fix, **more}
+    return PydanticCustomError(str(code), "{message}", context)
+
+
+def wrong_at(*errors: tuple[str, PydanticCustomError]) -> ValidationError:
+    """Make the error for what is wrong under several keys of a part."""
+    details = [InitErrorDetails(type=error, loc=(key,), input=None) for key, error in errors]
+    return ValidationError.from_exception_data("part", details)
+
+
+class Part(BaseModel):
+    """A mapping in a project file: its keys are known, and none is empty."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, use_attribute_docstrings=True)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _is_whole(cls, given: Any) -> Any:
+        if isinstance(given, Mapping) and (errors := list(cls._of_keys(given))):
+            raise wrong_at(*errors)
+        return given
+
+    @classmethod
+    def _of_keys(cls, given: Mapping[str, Any]) -> Iterator[tuple[str, PydanticCustomError]]:
+        known = [field.alias or name for name, field in cls.model_fields.items()]
+        for key, value in given.items():
+            if key not in known and cls.model_config["extra"] == "forbid":
+                close = closest(key, known)
+                fix = f"Did you mean {close}?" if close else f"Use {listed(known)}."
+                yield key, wrong(Code.UNKNOWN_KEY, "is no key here", fix, **({"close": close} if close else {}))
+            elif value is None:
+                yield key, wrong(Code.EMPTY_KEY, "is empty", "Write something, or remove it.")
+
+
+def listed(words: Iterable[str]) -> str:
+    """Write words as a list of choices.
+
+    >>> listed(["job", "workflow", "each"])
+    'job, workflow or each'
+    """
+    *first, last = words
+    return f"{', '.join(first)} or {last}" if first else last
+
+
+def one_of(given: Iterable[str], keys: Iterable[str]) -> None:
+    """Refuse a mapping that has none of some keys, or several.
+
+    Args:
+        given: Its keys.
+        keys: Those of which it needs one.
+    """
+    keys = list(keys)
+    present, names = [key for key in keys if key in given], listed(keys)
+    if not present:
+        raise wrong(Code.MISSING_KEY, f"has none of the keys {names}", f"Write {names}.", keys=" ".join(keys))
+    if len(present) > 1:
+        raise wrong_at((present[1], wrong(Code.WRONG_VALUE, f"stands beside {present[0]}", f"Write only {names}.")))
+
+
+def _as_list(given: Any) -> Any:
+    return given if isinstance(given, list) else [given]
+
+
+def _length(given: Any) -> timedelta:
+    length = length_of(given) if isinstance(given, str) else None
+    if length is None:
+        raise wrong(Code.WRONG_VALUE, "is no length of time", "Write it with its unit: 30 seconds, 5 minutes, 7 days.")
+    return length
+
+
+def _is_reference(given: str) -> str:
+    if REFERENCE.fullmatch(given) is None:
+        raise wrong(
+            Code.SECRET_INLINE, "holds a secret itself", "Keep it elsewhere, and write env:NAME or file:PATH here."
+        )
+    return given
+
+
+def _is_path(given: str) -> str:
+    try:
+        value_at({}, given)
+    except ArgumentError as error:
+        raise wrong(Code.WRONG_VALUE, "is no path", error.fix) from None
+    return given
+
+
+_FIELDS = {
+    "minute": "0-59",
+    "hour": "0-23",
+    "day-of-month": "1-31, of a month that has that day",
+    "month": "1-12 or JAN-DEC",
+    "day-of-week": "0-7 or SUN-SAT",
+}
+"""The fields of a cron expression in their order, and what each may be."""
+
+
+def _is_cron(given: str) -> str:
+    from cronsim import CronSim, CronSimError  # imported late: few projects have a clock
+
+    names = list(_FIELDS)
+    if (number := len(given.split())) != len(names):
+        fix = "Write five: " + ", ".join(f"{name} ({allowed})" for name, allowed in _FIELDS.items()) + "."
+        raise wrong(Code.WRONG_CRON, f"has {number} {'field' if number == 1 else 'fields'}", fix)
+    try:
+        CronSim(given, datetime.now(UTC))
+    except CronSimError as error:
+        name = str(error).removeprefix("Bad ")
+        part = given.split()[names.index(name)]
+        message = f"has {part!r:.20} for its {name}, which is {_FIELDS[name]}"
+        raise wrong(
+            Code.WRONG_CRON, message, f"Write a number, *, a list, a range or a step of {_FIELDS[name]}."
+        ) from None
+    return given
+
+
+def _is_zone(given: str) -> str:
+    from zoneinfo import ZoneInfo, available_timezones
+
+    try:
+        ZoneInfo(given)
+    except (ValueError, OSError, KeyError):
+        close = closest(given, available_timezones())
+        fix = f"Did you mean {close}?" if close else "Name a zone of the IANA database: Africa/Nairobi."
+        raise wrong(Code.WRONG_TIMEZONE, f"names no time zone: {given!r:.40}", fix) from None
+    return given
+
+
+Name = Annotated[str, StringConstraints(pattern=f"^{CREDENTIAL_NAME.pattern}$")]
+"""What something is called: a small letter, then small letters, digits, '-' and '_'; at most 50."""
+
+Length = Annotated[
+    timedelta,
+    BeforeValidator(_length, json_schema_input_type=Annotated[str, Field(pattern=f"^{LENGTH.pattern}$")]),
+]
+"""A length of time with its unit: ``30 seconds``, ``5 minutes``, ``2 hours``, ``7 days``, ``4 weeks``."""
+
+Secret = Annotated[str, AfterValidator(_is_reference), Field(json_schema_extra={"pattern": f"^{REFERENCE.pattern}$"})]
+"""Where a secret is kept: ``env:NAME`` or ``file:PATH``."""
+
+StatePath = Annotated[str, AfterValidator(_is_path)]
+"""A path such as ``data.interventions``."""
+
+CronExpression = Annotated[str, AfterValidator(_is_cron)]
+Timezone = Annotated[str, AfterValidator(_is_zone)]
+
+OneOrMore = Annotated[list[T], BeforeValidator(_as_list, json_schema_input_type=T | list[T])]
+"""One of something, or a list of them."""

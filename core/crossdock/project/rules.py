@@ -1,0 +1,191 @@
+"""Rules about the whole of a project file: what is named is there, and nothing goes round in a circle."""
+
+from collections.abc import Callable, Collection, Iterable, Iterator
+from typing import Any
+
+from crossdock.checking.finding import Code, Finding
+from crossdock.errors import closest
+from crossdock.project.reading import Path, Source
+from crossdock.project.shape import Notice, ProjectFile, StepDefinition, WorkflowDefinition
+from crossdock.project.triggers import After, Webhook
+from crossdock.workflow import Edge, circle_in, faults
+
+Rule = Callable[[Source, ProjectFile], Iterator[Finding]]
+
+
+def steps_fit(source: Source, shape: ProjectFile) -> Iterator[Finding]:
+    """Find edges to steps that there are not, and circles."""
+    for name, workflow in shape.workflows.items():
+        at = ("workflows", name, "steps")
+        edges = _edges(source, name, workflow)
+        for fault in faults(edges, edges):
+            code = Code.CIRCLE if fault.to in edges else Code.UNKNOWN_STEP
+            where = (*at, fault.step, "next", fault.to or "")
+            yield source.finding(_listed(source, where), code, f"workflows.{name}: {fault.message}", fault.fix)
+
+
+def _edges(source: Source, name: str, workflow: WorkflowDefinition) -> dict[str, list[Edge]]:
+    """Give where each step leads; a step that is wrong leads nowhere."""
+    known: dict[str, list[Edge]] = {step: [] for step in source.names("workflows", name, "steps")}
+    return known | {step: [Edge(to) for to in definition.next] for step, definition in workflow.steps.items()}
+
+
+def _listed(source: Source, path: Path) -> Path:
+    """Give the way to an entry that may stand in a list."""
+    *above, entry = path
+    found: Any = source.document.content
+    for key in above:
+        found = found[key]
+    return (*above, found.index(entry)) if isinstance(found, list) else path
+
+
+def steps_are_reached(source: Source, shape: ProjectFile) -> Iterator[Finding]:
+    """Find steps that come only after a circle; those in the circle are told as such."""
+    for name, workflow in shape.workflows.items():
+        edges = {step: [edge.to for edge in leads] for step, leads in _edges(source, name, workflow).items()}
+        starts = set(edges) - {to for leads in edges.values() for to in leads}
+        reached = _reached(starts, edges)
+        for step in edges:
+            if step not in reached and step not in _reached(edges[step], edges):
+                message = f"workflows.{name}: no way leads to the step {step!r} from where the workflow starts"
+                fix = "Take the circle out before it, or the step."
+                yield source.finding(("workflows", name, "steps", step), Code.UNREACHABLE_STEP, message, fix)
+
+
+def _reached(starts: Iterable[str], edges: dict[str, list[str]]) -> set[str]:
+    reached, behind = set[str](), list(starts)
+    while behind:
+        step = behind.pop()
+        if step not in reached:
+            reached.add(step)
+            behind += edges.get(step, [])
+    return reached
+
+
+def workflows_are_there(source: Source, shape: ProjectFile) -> Iterator[Finding]:
+    """Find workflows that are named and are not there."""
+    names = source.names("workflows")
+    for path, name in [*_nested(shape), *_upstream(shape), *_told(shape)]:
+        if name not in names:
+            yield source.finding(path, Code.UNKNOWN_WORKFLOW, f"there is no workflow {name!r:.60}", _fix(name, names))
+
+
+def workflows_run_in_no_circle(source: Source, shape: ProjectFile) -> Iterator[Finding]:
+    """Find workflows that run, or start, each other in a circle."""
+    for what, named in (("run", _nested(shape)), ("start", _upstream(shape))):
+        ways = [(path, str(path[1]), name) for path, name in named]
+        edges = {
+            name: [to for _, origin, to in ways if origin == name and to in shape.workflows] for name in shape.workflows
+        }
+        if circle := circle_in(edges):
+            *_, origin, to = circle
+            path = next(path for path, starts, name in ways if (starts, name) == (origin, to))
+            message = f"the workflows {what} each other in a circle: {' → '.join(circle)}"
+            yield source.finding(path, Code.CIRCLE, message, "Take out one of these.")
+
+
+def _nested(shape: ProjectFile) -> list[tuple[Path, str]]:
+    """Give the workflows that steps run."""
+    return [
+        (("workflows", name, "steps", step, "workflow"), runs.workflow)
+        for name, step, runs in _steps(shape)
+        if runs.workflow is not None
+    ]
+
+
+def _upstream(shape: ProjectFile) -> list[tuple[Path, str]]:
+    """Give the workflows whose end triggers wait for."""
+    return [
+        (("workflows", name, "triggers", key, "after", "success" if trigger.success else "failure"), trigger.workflow)
+        for name, workflow in shape.workflows.items()
+        for key, trigger in workflow.triggers.items()
+        if isinstance(trigger, After)
+    ]
+
+
+def _told(shape: ProjectFile) -> Iterator[tuple[Path, str]]:
+    """Give the workflows that are told of failures."""
+    yield from _noticed(("defaults", "notify"), shape.defaults.notify)
+    for name, workflow in shape.workflows.items():
+        yield from _noticed(("workflows", name, "notify"), workflow.notify)
+
+
+def _noticed(path: Path, notices: list[Notice]) -> Iterator[tuple[Path, str]]:
+    for number, notice in enumerate(notices):
+        if notice.workflow is not None:
+            yield (*path, number, "workflow"), notice.workflow
+
+
+def _steps(shape: ProjectFile) -> list[tuple[str, str, StepDefinition]]:
+    return [(name, step, runs) for name, workflow in shape.workflows.items() for step, runs in workflow.steps.items()]
+
+
+def credentials_are_there(source: Source, shape: ProjectFile) -> Iterator[Finding]:
+    """Find credentials and settings that are named and are not there."""
+    credentials, settings = source.names("credentials"), source.names("settings")
+    for name, step, runs in _steps(shape):
+        for number, credential in enumerate(runs.credentials or []):
+            path: Path = ("workflows", name, "steps", step, "credentials", number)
+            yield from _missing(source, path, credential, credentials, "credential", Code.CREDENTIAL_MISSING)
+    for name, environment in shape.environments.items():
+        for credential in environment.credentials:
+            path = ("environments", name, "credentials", credential)
+            yield from _missing(source, path, credential, credentials, "credential", Code.CREDENTIAL_MISSING)
+        for setting in environment.settings:
+            path = ("environments", name, "settings", setting)
+            yield from _missing(source, path, setting, settings, "setting", Code.UNKNOWN_SETTING)
+
+
+def _missing(source: Source, path: Path, name: str, known: list[str], what: str, code: Code) -> Iterator[Finding]:
+    if name not in known:
+        yield source.finding(path, code, f"there is no {what} {name!r:.60}", _fix(name, known))
+
+
+def _fix(name: str, known: Collection[str]) -> str:
+    close = closest(name, known)
+    return f"Did you mean {close}?" if close else f"There are: {', '.join(known) or 'none'}."
+
+
+def names_stand_once(source: Source, shape: ProjectFile) -> Iterator[Finding]:
+    """Find steps and credentials that a list names twice."""
+    for name, step, _ in _steps(shape):
+        for key in ("next", "credentials"):
+            path = ("workflows", name, "steps", step, key)
+            given = source.document.content["workflows"][name]["steps"][step].get(key)
+            for number, entry in enumerate(given if isinstance(given, list) else []):
+                if entry in given[:number]:
+                    message = f"{'.'.join(path)} names {entry!r:.60} twice"
+                    yield source.finding((*path, number), Code.NAME_TWICE, message, "Remove one of them.")
+
+
+def webhooks_agree(source: Source, shape: ProjectFile) -> Iterator[Finding]:
+    """Find triggers with one address that want different things before it is known whom a message is for."""
+    first: dict[str, tuple[Path, dict[str, Any]]] = {}
+    for name, workflow in shape.workflows.items():
+        for key, trigger in workflow.triggers.items():
+            if isinstance(trigger, Webhook) and trigger.enabled:
+                path = ("workflows", name, "triggers", key)
+                written = source.document.content["workflows"][name]["triggers"][key]
+                other, before = first.setdefault(trigger.path, (path, written))
+                for option in _AT_THE_DOOR:
+                    if written.get(option) != before.get(option):
+                        message = f"{'.'.join(path)} and {'.'.join(map(str, other))} have one address, and differ in {option!r}"
+                        fix = "Say the same in both, or give them different addresses."
+                        yield source.finding((*path, option), Code.WEBHOOKS_DISAGREE, message, fix)
+
+
+_AT_THE_DOOR = (
+    *("auth", "format", "accept", "schema", "duplicate_keys", "gzip", "max_bytes"),
+    *("idempotency", "ack", "reply", "reply_timeout"),
+)
+"""What is decided of a message before it is known which triggers it is for."""
+
+RULES: tuple[Rule, ...] = (
+    steps_fit,
+    steps_are_reached,
+    workflows_are_there,
+    workflows_run_in_no_circle,
+    credentials_are_there,
+    names_stand_once,
+    webhooks_agree,
+)

@@ -1,0 +1,357 @@
+"""The shape of a project file: what may stand in it, and what holds where nothing is written.
+
+The models here are the one place that says so: what is read is validated by them, and the JSON Schema
+for editors is made from them.
+"""
+
+import re
+from typing import Annotated, Any, Literal, Self, TypeVar
+
+from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, model_validator
+
+from crossdock.checking.finding import Code
+from crossdock.checking.secrets import REFERENCE
+from crossdock.common.flow import OnError
+from crossdock.errors import InputError
+from crossdock.filter import Filter
+from crossdock.project.notation import (
+    Length,
+    Name,
+    OneOrMore,
+    Part,
+    Secret,
+    StatePath,
+    Timezone,
+    one_of,
+    wrong,
+    wrong_at,
+)
+from crossdock.project.triggers import Json, Trigger
+from crossdock.workflow import AFTER
+from crossdock.workflow import After as AfterStep
+
+P = TypeVar("P", bound=Part)
+
+STORE = "sqlite:///.crossdock/crossdock.db"
+
+_STORE = re.compile(r"sqlite:///.+|postgresql://.+")
+
+
+def _is_store(given: str) -> str:
+    if _STORE.fullmatch(given) is None and REFERENCE.fullmatch(given) is None:
+        fix = "Write sqlite:///PATH, postgresql://HOST/DATABASE, or env:NAME."
+        raise wrong(Code.WRONG_VALUE, "is the address of no store", fix)
+    return given
+
+
+def _has_function(given: str) -> str:
+    file, _, name = given.rpartition(":")
+    if not file.endswith(".py") or not name.isidentifier():
+        raise wrong(Code.WRONG_VALUE, "names no function of a file", "Write FILE:FUNCTION, as jobs/rules.py:has_rows.")
+    return given
+
+
+def _as_edge(given: Any) -> Any:
+    return {"after": given} if isinstance(given, str) else given
+
+
+def _as_edges(given: Any) -> Any:
+    if isinstance(given, str):
+        return {given: "always"}
+    return dict.fromkeys(given, "always") if _are_names(given) else given
+
+
+def _are_names(given: Any) -> bool:
+    return isinstance(given, list) and all(isinstance(name, str) for name in given)
+
+
+def _as_each(given: Any) -> Any:
+    return {"items": given} if isinstance(given, str) else given
+
+
+class EdgeDefinition(Part):
+    """When the way to another step is taken."""
+
+    after: AfterStep = "on_success"
+    """After which end of the step."""
+    when: Annotated[str, AfterValidator(_has_function)] | None = None
+    """A function of the state that must give true besides: FILE:FUNCTION."""
+    include: Json = None
+    """What state.data must contain besides."""
+    exclude: Json = None
+    """What state.data must not contain."""
+
+    @model_validator(mode="after")
+    def _asks_something(self) -> Self:
+        if not self.model_fields_set:
+            raise wrong(Code.EMPTY_KEY, "says nothing", f"Write {', '.join(AFTER)}, or a condition.")
+        if self.when is not None and self.filters:
+            message = "stands beside a filter"
+            raise wrong_at(("when", wrong(Code.WRONG_VALUE, message, "Write a function or a filter, not both.")))
+        return self
+
+    @model_validator(mode="after")
+    def _can_match(self) -> Self:
+        try:
+            can_match = not self.filters or self.filter.can_match(accept="any")
+        except InputError as error:
+            raise wrong(Code.WRONG_VALUE, error.message, "Correct the filter.") from None
+        if not can_match:
+            fix = "Take out of exclude what include asks for."
+            raise wrong(Code.FILTER_NEVER_MATCHES, "lets no state through", fix)
+        return self
+
+    @property
+    def filters(self) -> bool:
+        """Whether it has a filter."""
+        return self.include is not None or self.exclude is not None
+
+    @property
+    def filter(self) -> Filter:
+        """What ``state.data`` has to be like."""
+        return Filter(self.include, self.exclude, what="the edge")
+
+
+class EachDefinition(Part):
+    """How a step runs once per item."""
+
+    items: StatePath
+    """The path to the items."""
+    key: str | None = None
+    """The field of an item by which its outcome is recorded; by default its index."""
+    concurrency: int = Field(default=1, gt=0)
+    """How many items may be in work at once."""
+    on_error: OnError = "collect"
+    """What a failed item means: raise ends the step, collect goes on, stop ends the loop there."""
+
+
+class StepLimits(Part):
+    """What a step may use."""
+
+    seconds: float = Field(gt=0, allow_inf_nan=False)
+    """How long it may take."""
+
+
+_EDGE = Annotated[EdgeDefinition, BeforeValidator(_as_edge, json_schema_input_type=AfterStep | EdgeDefinition)]
+
+
+class StepDefinition(Part):
+    """A job in its place in a workflow."""
+
+    job: str | None = None
+    """The file of the job that it runs, from the project's folder."""
+    workflow: Name | None = None
+    """The workflow that it runs instead of a job."""
+    credentials: list[Name] | None = None
+    """The names of the credentials that it may use; by default all."""
+    next: Annotated[
+        dict[str, _EDGE],
+        BeforeValidator(_as_edges, json_schema_input_type=str | list[str] | dict[str, _EDGE]),
+    ] = {}
+    """Where it leads: a step, a list of steps, or for each step when the way to it is taken."""
+    each: (
+        Annotated[EachDefinition, BeforeValidator(_as_each, json_schema_input_type=StatePath | EachDefinition)] | None
+    ) = None
+    """The path to the items for which it runs, one run each."""
+    limits: StepLimits | None = None
+    """What it may use."""
+
+    @model_validator(mode="after")
+    def _runs_something(self) -> Self:
+        one_of(self.model_fields_set, ["job", "workflow"])
+        return self
+
+
+class Limits(Part):
+    """What a run may use."""
+
+    seconds: float = Field(default=300, gt=0, allow_inf_nan=False)
+    """How long it may take."""
+    memory_mb: int = Field(default=512, gt=0)
+    """The memory that its process may take."""
+    state_mb: float = Field(default=10, gt=0, allow_inf_nan=False)
+    """How large the state may be when a step ends."""
+    output_mb: float = Field(default=10, gt=0, allow_inf_nan=False)
+    """How large a final state is kept."""
+    log_mb: float = Field(default=5, gt=0, allow_inf_nan=False)
+    """How much of its log is kept."""
+
+
+class Retry(Part):
+    """How often a run is tried that failed in a way that may pass."""
+
+    attempts: int = Field(default=1, gt=0, le=100)
+    """How often in all; 1 is never again."""
+    backoff: Length = Field(default="30 seconds", validate_default=True)
+    """How long to wait before the second attempt; each wait is twice the one before."""
+    max_backoff: Length = Field(default="60 minutes", validate_default=True)
+    """The longest wait."""
+
+
+class Retention(Part):
+    """How long what happened is kept."""
+
+    payloads: Length = Field(default="30 days", validate_default=True)
+    """Messages, states and log lines."""
+    history: Length = Field(default="365 days", validate_default=True)
+    """What ran when and how it ended."""
+    keep_failed: bool = False
+    """Whether what failed stays until it succeeded or was dropped."""
+    erase_all: bool = False
+    """Whether payloads are erased as soon as their run has ended."""
+
+
+class Notice(Part):
+    """Who is told of what."""
+
+    workflow: Name | None = None
+    """The workflow that is run."""
+    webhook: str | None = None
+    """The address that is posted to, or where it is kept: env:NAME."""
+    on: list[Literal["failed", "dead"]] = ["failed", "dead"]
+    """What is told: runs that failed, messages that failed for good."""
+    silent_for: Length | None = None
+    """How long nothing may have succeeded before that is told, too."""
+
+    @model_validator(mode="after")
+    def _is_one(self) -> Self:
+        one_of(self.model_fields_set, ["workflow", "webhook"])
+        return self
+
+
+class _Usual(Part):
+    """What workflows have in common unless they say otherwise."""
+
+    concurrency: int = Field(default=1, gt=0)
+    """How many of its runs may be in work at once; with 1 they keep the order of their messages."""
+    retry: Retry = Retry()
+    """How often a run is tried that failed in a way that may pass."""
+    notify: OneOrMore[Notice] = []
+    """Who is told when runs fail."""
+
+
+class Defaults(_Usual):
+    """What holds for every workflow that does not say otherwise."""
+
+    timezone: Timezone = "UTC"
+    """The zone of clocks that name none."""
+
+
+class WorkflowDefinition(_Usual):
+    """Steps, what starts them, and what their runs may do."""
+
+    triggers: dict[Name, Trigger] = {}
+    """What starts it."""
+    steps: dict[Name, StepDefinition] = Field(min_length=1)
+    """Its steps; it starts at each one that none leads to."""
+    serialize_by: StatePath | None = None
+    """The path to what a message is about; runs about the same keep the order of their messages."""
+    limits: Limits = Limits()
+    """What a run may use."""
+    retention: Retention = Retention()
+    """How long what happened is kept."""
+
+
+class AdaptorChoice(Part):
+    """Which adaptors jobs may use."""
+
+    allow: list[str] | None = None
+    """These and no others."""
+    disable: list[str] = []
+    """All but these."""
+
+
+class Credential(Part):
+    """The fields for one system, and the adaptor that they are for; secrets as env:NAME or file:PATH."""
+
+    model_config = ConfigDict(extra="allow")
+
+    adaptor: str
+    """The adaptor that they are for."""
+
+
+class Environment(Part):
+    """What is different in one environment."""
+
+    credentials: dict[str, dict[str, Any]] = {}
+    """The fields of credentials that are different."""
+    settings: dict[str, Any] = {}
+    """The settings that are different."""
+
+
+class Metrics(Part):
+    """Who may read the metrics."""
+
+    auth: Secret
+    """The token that a reader sends."""
+
+
+class Serve(Part):
+    """How the project is served."""
+
+    host: str = "127.0.0.1"
+    """The address to listen at."""
+    port: int = Field(default=8080, ge=0, le=65535)
+    """The port to listen at."""
+    workers: int = Field(default=2, gt=0)
+    """How many runs may be in work at once."""
+    max_pending: int = Field(default=10_000, gt=0)
+    """How many messages may wait before senders are asked to come again later."""
+    grace: Length = Field(default="30 seconds", validate_default=True)
+    """How long runs may go on after the service was told to end."""
+    on_change: Literal["run", "hold"] = "run"
+    """What becomes of runs that another version of the project accepted."""
+    env: list[str] = []
+    """The variables of the environment that runs see."""
+    metrics: Metrics | None = None
+    """Who may read more than totals."""
+
+
+class ProjectFile(Part):
+    """A project of crossdock: its workflows, and what they need."""
+
+    name: Name | None = None
+    """What it is called; by default as its folder."""
+    store: Annotated[str, AfterValidator(_is_store)] = STORE
+    """Where messages, runs and logs are kept."""
+    credentials: dict[Name, Credential] = {}
+    """What steps need to reach their systems."""
+    settings: dict[str, Any] = {}
+    """What jobs read as settings.name; nothing secret."""
+    adaptors: AdaptorChoice = AdaptorChoice()
+    """Which adaptors jobs may use."""
+    environments: dict[Name, Environment] = {}
+    """What is different where: --env NAME."""
+    defaults: Defaults = Defaults()
+    """What holds for every workflow that does not say otherwise."""
+    limits: Limits = Limits()
+    """What a run may use, unless its workflow says otherwise."""
+    retention: Retention = Retention()
+    """How long what happened is kept, unless its workflow says otherwise."""
+    serve: Serve = Serve()
+    """How it is served."""
+    workflows: dict[Name, WorkflowDefinition]
+    """Its workflows."""
+
+    def definition(self, name: str) -> WorkflowDefinition:
+        """Give a workflow with what holds for all of them filled in."""
+        own = self.workflows[name]
+        usual = {key: getattr(self.defaults, key) for key in _Usual.model_fields if key not in own.model_fields_set}
+        return own.model_copy(
+            update={
+                **usual,
+                "limits": _over(self.limits, own.limits),
+                "retention": _over(self.retention, own.retention),
+                "triggers": {name: self._of_zone(trigger) for name, trigger in own.triggers.items()},
+            }
+        )
+
+    def _of_zone(self, trigger: Trigger) -> Trigger:
+        if "timezone" not in type(trigger).model_fields or "timezone" in trigger.model_fields_set:
+            return trigger
+        return trigger.model_copy(update={"timezone": self.defaults.timezone})
+
+
+def _over(base: P, own: P) -> P:
+    """Lay what is written in one part over another."""
+    return base.model_copy(update={key: getattr(own, key) for key in own.model_fields_set})

@@ -1,0 +1,238 @@
+"""Triggers: what starts a workflow."""
+
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import Discriminator, Field, Tag, WithJsonSchema, model_validator
+
+from crossdock.checking.finding import Code
+from crossdock.errors import InputError
+from crossdock.filter import Accept, Filter
+from crossdock.project.notation import (
+    CronExpression,
+    Length,
+    Name,
+    OneOrMore,
+    Part,
+    Secret,
+    StatePath,
+    Timezone,
+    listed,
+    one_of,
+    wrong,
+    wrong_at,
+)
+
+Json = Annotated[Any, WithJsonSchema({"type": ["object", "array", "string"]})]
+"""A mapping, a list, or a text that holds JSON."""
+
+
+class ApiKey(Part):
+    """A key that the sender puts into a header."""
+
+    api_key: Secret
+    """The key."""
+    header: str = "X-API-Key"
+    """The header that it stands in."""
+
+
+class User(Part):
+    """A name and its password."""
+
+    username: str
+    """The name; it is no secret."""
+    password: Secret
+    """The password."""
+
+
+class Basic(Part):
+    """A name and a password, as HTTP Basic (RFC 7617)."""
+
+    basic: User
+    """Who may send."""
+
+
+class StandardWebhooks(Part):
+    """A signature as https://www.standardwebhooks.com describes it."""
+
+    standard_webhooks: Secret
+    """The secret, which starts with whsec_."""
+
+
+class Key(Part):
+    """How a signature is made."""
+
+    secret: Secret
+    """The key of the signature."""
+    header: str
+    """The header that the signature stands in."""
+    algorithm: Literal["sha1", "sha256", "sha512"] = "sha256"
+    """The hash."""
+    encoding: Literal["hex", "base64"] = "hex"
+    """How the signature is written."""
+
+
+class Hmac(Part):
+    """A signature of the body, made with a shared key (RFC 2104)."""
+
+    hmac: Key
+    """How it is made."""
+
+
+def _kind_among(kinds: list[str]) -> Discriminator:
+    """Tell alternatives apart by the first of their keys that is there."""
+
+    def kind(given: Any) -> str | None:
+        keys = given if isinstance(given, dict) else ()
+        return next((f"({key})" for key in kinds if key in keys), None)
+
+    names = listed(kinds)
+    return Discriminator(
+        kind,
+        custom_error_type=Code.MISSING_KEY,
+        custom_error_message="{message}",
+        custom_error_context={
+            "message": f"has none of the keys {names}",
+            "fix": f"Write {names}.",
+            "keys": " ".join(kinds),
+        },
+    )
+
+
+Auth = Annotated[
+    Annotated[ApiKey, Tag("(api_key)")]
+    | Annotated[Basic, Tag("(basic)")]
+    | Annotated[StandardWebhooks, Tag("(standard_webhooks)")]
+    | Annotated[Hmac, Tag("(hmac)")],
+    _kind_among(["api_key", "basic", "standard_webhooks", "hmac"]),
+]
+"""How a sender proves who it is."""
+
+
+class Idempotency(Part):
+    """What tells that a message was sent before; the headers webhook-id and Idempotency-Key always do."""
+
+    path: StatePath | None = None
+    """The path in the payload to what no other message has."""
+    header: str | None = None
+    """The header that holds what no other message has."""
+    window: Length = Field(default="7 days", validate_default=True)
+    """How long it is remembered."""
+
+    @model_validator(mode="after")
+    def _is_one(self) -> Self:
+        one_of(self.model_fields_set, ["path", "header"])
+        return self
+
+
+class Webhook(Part):
+    """Messages that are sent to an address of the inbox."""
+
+    path: Name = Field(alias="webhook")
+    """The last part of the address: /inbox/PATH. Several triggers may have the same."""
+    include: Json = None
+    """What the payload must contain."""
+    exclude: Json = None
+    """What the payload must not contain."""
+    auth: OneOrMore[Auth] = []
+    """How senders prove who they are; with several, any of them does. Without: anybody may send."""
+    format: Literal["json", "xml"] = "json"
+    """What senders send."""
+    accept: Accept = "object"
+    """Whether the payload must be a JSON object, or may be any JSON."""
+    payload_schema: str | None = Field(default=None, alias="schema")
+    """The file of a JSON Schema that the payload must fit."""
+    duplicate_keys: Literal["refuse", "last"] = "refuse"
+    """What becomes of an object that has a key twice."""
+    gzip: bool = False
+    """Whether senders may compress the body."""
+    max_bytes: int = Field(default=10_485_760, gt=0)
+    """The most bytes that a body may have."""
+    idempotency: Idempotency | None = None
+    """What else tells that a message was sent before."""
+    ack: Literal["ok", "accepted"] = "ok"
+    """How a message is acknowledged: 200 with {}, or 202 with its ids."""
+    reply: Literal["at_once", "after_run"] = "at_once"
+    """Whether the sender is answered when the message is kept, or when it was processed."""
+    reply_timeout: Length = Field(default="30 seconds", validate_default=True)
+    """How long a sender waits for the run before it is told that the run goes on."""
+    enabled: bool = True
+    """Whether it takes messages."""
+
+    @model_validator(mode="after")
+    def _can_match(self) -> Self:
+        for key in ("include", "exclude"):
+            try:
+                Filter(getattr(self, key), what="it")
+            except InputError as error:
+                message = error.message.removeprefix("include of it ")
+                raise wrong_at((key, wrong(Code.WRONG_VALUE, message, "Correct the filter."))) from None
+        if not self.filter.can_match(accept=self.accept):
+            key = "include" if self.include is not None else "exclude"
+            fix = "Take out of exclude what include asks for, or say accept: any if payloads may be lists."
+            raise wrong_at((key, wrong(Code.FILTER_NEVER_MATCHES, "lets no payload through", fix)))
+        return self
+
+    @property
+    def filter(self) -> Filter:
+        """What payloads it takes."""
+        return Filter(self.include, self.exclude)
+
+
+class Cron(Part):
+    """A clock."""
+
+    expression: CronExpression = Field(alias="cron")
+    """When: minute, hour, day of the month, month, day of the week."""
+    timezone: Timezone = "UTC"
+    """The zone that the times are of."""
+    overlap: Literal["skip", "queue"] = "skip"
+    """What becomes of a time at which the run before is not done."""
+    catch_up: Literal["latest", "none"] = "latest"
+    """What becomes of times that were missed: one run for all of them, or none."""
+    enabled: bool = True
+    """Whether the clock runs."""
+
+
+class Upstream(Part):
+    """Another workflow, and how its run has to end."""
+
+    success: Name | None = None
+    """The workflow that has to succeed, at least in part."""
+    failure: Name | None = None
+    """The workflow that has to fail."""
+
+    @model_validator(mode="after")
+    def _is_one(self) -> Self:
+        one_of(self.model_fields_set, ["success", "failure"])
+        return self
+
+
+class After(Part):
+    """The end of a run of another workflow."""
+
+    upstream: Upstream = Field(alias="after")
+    """Which workflow, and how its run has to end."""
+    enabled: bool = True
+    """Whether it starts anything."""
+
+    @property
+    def success(self) -> str | None:
+        """The workflow that has to succeed."""
+        return self.upstream.success
+
+    @property
+    def failure(self) -> str | None:
+        """The workflow that has to fail."""
+        return self.upstream.failure
+
+    @property
+    def workflow(self) -> str:
+        """The workflow whose end it waits for."""
+        return self.success or self.failure or ""
+
+
+Trigger = Annotated[
+    Annotated[Webhook, Tag("(webhook)")] | Annotated[Cron, Tag("(cron)")] | Annotated[After, Tag("(after)")],
+    _kind_among(["webhook", "cron", "after"]),
+]
+"""What starts a workflow."""
