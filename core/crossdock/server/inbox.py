@@ -75,10 +75,12 @@ def inbox(
         room: How many bytes of bodies may be in memory at once.
     """
     desk = _Desk({address.name: address for address in addresses}, store, runs, version, most_failures, room)
-    return Starlette(
+    application = Starlette(
         routes=[Route("/inbox/{path:path}", desk), Route("/health", _health)],
         exception_handlers={RequestError: _refused, HTTPException: _no_route, Exception: _broken},
     )
+    application.router.redirect_slashes = False  # another address is another address
+    return application
 
 
 class _Desk:
