@@ -39,6 +39,11 @@ _SMALL = 64 * 1024
 _READERS = 2
 """How many threads read larger bodies, each of which may take ten times its size in memory."""
 
+_WITHOUT_BODY = (204, 205, 304)
+
+_LENGTH_DIGITS = 20
+"""The most digits of a length."""
+
 _RETRY_AFTER = 5
 """After how many seconds to come again when a message can't be kept now."""
 
@@ -70,10 +75,12 @@ def inbox(
         room: How many bytes of bodies may be in memory at once.
     """
     desk = _Desk({address.name: address for address in addresses}, store, runs, version, most_failures, room)
-    return Starlette(
+    application = Starlette(
         routes=[Route("/inbox/{path:path}", desk), Route("/health", _health)],
         exception_handlers={RequestError: _refused, HTTPException: _no_route, Exception: _broken},
     )
+    application.router.redirect_slashes = False  # another address is another address
+    return application
 
 
 class _Desk:
@@ -109,10 +116,11 @@ class _Desk:
         address = self._addresses.get(path.partition("/")[0])
         if address is None or not all(part.strip(".") for part in path.split("/")):
             raise _not_found()
+        return await self._acknowledged(address, await self._taken_in(request, address))
+
+    async def _taken_in(self, request: Request, address: Address) -> Accepted:
         with self._room.some() as take:
-            delivery = await self._admitted(request, address, take)
-            accepted = await self._kept(address, delivery)
-        return await self._acknowledged(address, accepted)
+            return await self._kept(address, await self._admitted(request, address, take))
 
     async def _admitted(self, request: Request, address: Address, take: Callable[[int], None]) -> Delivery:
         """Read a request; of an address that is switched off only those learn who may send to it."""
@@ -187,6 +195,8 @@ class _Desk:
         except RequestError as error:
             error.headers.update(headers)
             raise
+        if reply.status in _WITHOUT_BODY:
+            return Response(None, reply.status, headers)
         return JSONResponse(reply.body, reply.status, headers)
 
 
@@ -218,7 +228,7 @@ class _Room:
 async def _body(request: Request, limit: int, take: Callable[[int], None]) -> bytes:
     """Read a body as far as the limit; where its length is declared, not even so far."""
     declared = request.headers.get("content-length", "0")
-    if not declared.isdigit() or int(declared) > limit:
+    if len(declared) > _LENGTH_DIGITS or not declared.isdecimal() or int(declared) > limit:
         raise _too_large(limit)
     body = bytearray()
     async for piece in request.stream():

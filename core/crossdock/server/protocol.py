@@ -53,6 +53,8 @@ _READ_BYTES = 64 * 1024
 _WASTE = 4
 """How many bytes may be sent for one byte of a body, chunk sizes included."""
 
+_FRAMING = (b"content-length", b"transfer-encoding")
+_VERSIONS = (b" HTTP/1.1", b" HTTP/1.0")
 _BLANK_LINE = re.compile(rb"\n\r?\n")
 _QUOTED = re.compile(r":? (?:b['\"]|bytearray)")
 _FIX_TIME = "Send the request without a pause, or in smaller parts."
@@ -250,14 +252,16 @@ class _Connection(h11.Connection):
             message = f"there are more than {limits.headers} headers"
             raise RequestError(431, "headers_too_large", message, fix="Send fewer headers.")
         if end:
-            _check_framing(lines)
+            _check_framing(lines[1:])
+            if not lines[0].rstrip(b"\r").endswith(_VERSIONS):
+                raise _not_http("illegal request line")
 
 
-def _check_framing(lines: list[bytes]) -> None:
+def _check_framing(headers: list[bytes]) -> None:
     """Refuse a request whose end could be seen in two places."""
-    names = [line.partition(b":")[0].strip().lower() for line in lines[1:]]
-    lengths, codings = names.count(b"content-length"), names.count(b"transfer-encoding")
-    if lengths + codings > 1:
+    fields = [line.partition(b":") for line in headers]
+    framing = [value for name, _, value in fields if name.strip().lower() in _FRAMING]
+    if len(framing) > 1 or b"," in b"".join(framing):
         message = "there is more than one Content-Length or Transfer-Encoding"
         raise RequestError(400, "invalid_http", message, fix="Send one Content-Length, or one Transfer-Encoding.")
 

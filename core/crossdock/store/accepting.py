@@ -9,8 +9,9 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, bindparam, func, insert, select
 
+from crossdock.decoding import decode
 from crossdock.errors import printable
-from crossdock.state import decode, encode
+from crossdock.state import encode
 from crossdock.store import schema
 from crossdock.store.errors import BacklogError, IdReusedError, StoreError
 from crossdock.store.records import Accepted, NewMessage, NewRun, micros

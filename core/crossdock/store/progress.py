@@ -9,8 +9,9 @@ from typing import Any
 
 from sqlalchemy import Connection, and_, bindparam, delete, insert, select, update
 
+from crossdock.decoding import decode
 from crossdock.errors import printable
-from crossdock.state import decode, encode
+from crossdock.state import encode
 from crossdock.store import schema
 from crossdock.store.accepting import Arrival, Intake
 from crossdock.store.claiming import back, end_attempt

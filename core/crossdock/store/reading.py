@@ -5,7 +5,7 @@ from typing import Any
 
 from sqlalchemy import Connection, RowMapping, select
 
-from crossdock.state import decode
+from crossdock.decoding import decode
 from crossdock.store import schema
 from crossdock.store.errors import NoRecordError
 from crossdock.store.records import Claimed, StepEnd, StoredMessage, moment
