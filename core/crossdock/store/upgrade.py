@@ -19,6 +19,9 @@ _OURS = 7306152049
 """What a process locks in PostgreSQL while it makes or upgrades the tables."""
 
 
+_QUICKLY_CHECKED = 20 * 1024 * 1024
+
+
 def prepare(database: Database, *, create: bool) -> None:
     """Bring the tables of a store to this version.
 
@@ -33,6 +36,7 @@ def prepare(database: Database, *, create: bool) -> None:
     """
     if database.file is not None:
         _prepare_file(database.file, create=create)
+        _check(database, database.file)
     with database.read() as connection:
         version = _version(connection, database.name)
     if version is None and not (create and database.file is None):
@@ -58,6 +62,12 @@ def _prepare_file(file: Path, *, create: bool) -> None:
     make_private(file)
     if file.stat().st_size == 0:
         raise StoreDamagedError(f"the store {file} is an empty file: what it held is gone")
+
+
+def _check(database: Database, file: Path) -> None:
+    """Refuse a damaged file, as far as that can be told quickly; the check of a large one takes long."""
+    if file.stat().st_size <= _QUICKLY_CHECKED and database.faults(quick=True):
+        raise StoreDamagedError(f"the store {file} is damaged")
 
 
 def _make(file: Path) -> None:
