@@ -67,6 +67,16 @@ class Watched(ABC):
         Returns:
             Its status, and when it was killed for being late.
         """
+        try:
+            status, killed_at = self._watched(deadline)
+            self._drain()
+            self._print(all_of_it=True)
+        finally:
+            self.kill()  # whatever it started ends with it, and so does all of it if it is followed no more
+            self.close()
+        return status, killed_at
+
+    def _watched(self, deadline: Callable[[], float]) -> tuple[int, float | None]:
         killed_at: float | None = None
         with selectors.DefaultSelector() as selector:
             for fd in (self._report, self._output, *self.wakers()):
@@ -76,10 +86,7 @@ class Watched(ABC):
                 if killed_at is None and time.monotonic() >= deadline():
                     killed_at = time.monotonic()
                     self.kill()
-        self.kill()  # whatever it started ends with it
-        self._drain()
-        self._print(all_of_it=True)
-        self.close()
+        self.kill()  # what it started may print for ever
         return status, killed_at
 
     def close(self) -> None:
