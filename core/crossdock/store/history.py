@@ -166,10 +166,7 @@ def run_holds(text: str) -> ColumnElement[bool]:
 
 def _stats(connection: Connection, workflow: str) -> Stats:
     mine = _run.c.workflow == workflow
-    states: dict[str, int] = dict(
-        connection.execute(select(_run.c.state, func.count()).where(mine).group_by(_run.c.state)).tuples().all()
-    )
-    ended = select(_run.c.outcome, func.count()).where(mine, _run.c.state == "ended").group_by(_run.c.outcome)
+    states = _counted(connection, _run.c.state, mine)
     oldest = connection.scalar(select(func.min(_run.c.queued_at)).where(mine, _run.c.state == "available"))
     return Stats(
         workflow=workflow,
@@ -178,5 +175,11 @@ def _stats(connection: Connection, workflow: str) -> Stats:
         dead=states.get("dead", 0),
         failed_items=connection.scalar(select(func.sum(_run.c.failed_items)).where(mine)) or 0,
         oldest_waiting=None if oldest is None else moment(oldest),
-        ended=dict(connection.execute(ended).tuples().all()),
+        ended=_counted(connection, _run.c.outcome, mine, _run.c.state == "ended"),
     )
+
+
+def _counted(connection: Connection, column: ColumnElement[Any], *of_runs: ColumnElement[bool]) -> dict[str, int]:
+    """Count runs by what stands in a column."""
+    rows = connection.execute(select(column, func.count()).where(*of_runs).group_by(column))
+    return {row[0]: row[1] for row in rows}

@@ -78,8 +78,12 @@ class Store:
         self._database = Database(url, folder or Path())
         self._keeping = keeping or Retention()
         self._now = now
-        prepare(self._database, create=create)
-        self._lock = _only_server(self._database.file) if serving and self._database.file else None
+        try:
+            prepare(self._database, create=create)
+            self._lock = _only_server(self._database.file) if serving and self._database.file else None
+        except BaseException:
+            self._database.close()
+            raise
         self._writer = Writer(self._database.write)
         self._intake = Intake(most_waiting, monotonic)
         self._queue = Queue(is_sqlite=self._database.is_sqlite, watch=Watch(monotonic), now=now)

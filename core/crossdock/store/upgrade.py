@@ -5,6 +5,7 @@ it is complete: one that has the name and is no store was a store once, and nobo
 """
 
 import os
+from contextlib import suppress
 from pathlib import Path
 
 from sqlalchemy import Connection, inspect, text
@@ -75,17 +76,24 @@ def _make(file: Path) -> None:
     draft = file.with_name(f".{file.name}.{os.getpid()}.new")
     try:
         file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with suppress(FileNotFoundError):
+            draft.unlink()  # of a process with the same id that was killed
         os.close(os.open(draft, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600))
-        database = Database(f"sqlite:///{draft.name}", file.parent)
-        upgrade(database)
-        database.close()
+        _fill(draft)
         _name(draft, file)
+        draft.unlink()
     except OSError as error:
         raise StoreMissingError(
             f"no store can be made at {file}: {error.strerror}", fix="Name a folder that the server may write to."
         ) from None
+
+
+def _fill(draft: Path) -> None:
+    database = Database(f"sqlite:///{draft.name}", draft.parent)
+    try:
+        upgrade(database)
     finally:
-        draft.unlink(missing_ok=True)
+        database.close()
 
 
 def _name(draft: Path, file: Path) -> None:
