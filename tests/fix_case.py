@@ -12,6 +12,7 @@ from datetime import UTC, date, datetime
 from decimal import Decimal
 from itertools import zip_longest
 from pathlib import Path
+from shutil import copytree
 from typing import Any, NamedTuple
 from xml.etree.ElementTree import canonicalize
 
@@ -67,27 +68,37 @@ class Happened(NamedTuple):
 
 PlayCase = Callable[[str, Path], Iterator[Happened]]
 
+PROJECTS = {"08": FOLDER / "projects" / "referrals", "08-sparse": FOLDER / "projects" / "referrals"}
+"""The project of a case that is about several steps."""
+
 
 @pytest.fixture
-def play_case(crossdock: Crossdock, write_json: WriteJson, systems: Systems, postgres: Postgres) -> PlayCase:
+def play_case(
+    crossdock: Crossdock, write_json: WriteJson, systems: Systems, postgres: Postgres, tmp_path: Path
+) -> PlayCase:
     """Play the runs of a case with a job, one after another."""
 
-    def run(job: Path, state: Any, credentials: Any, clock: str) -> Done:
-        given = {"--state": write_json(state), "--credentials": write_json(credentials, "credentials.json")}
-        options = [part for option in given.items() for part in option]
+    def run(job: Path, state: Any, given: Mapping[str, Fields], clock: str) -> Done:
         # Verbose, because there a secret would leak first.
-        return crossdock("run", job, *options, "--now", clock, "--verbose")
+        always = ["--state", write_json(state), "--now", clock, "--verbose"]
+        if job.is_dir():
+            return crossdock("run", job, name_of(job), *always, env=variables(given))
+        credentials = {system: entry(system, fields) for system, fields in given.items()}
+        return crossdock("run", job, *always, "--credentials", write_json(credentials, "credentials.json"))
 
     def play(name: str, job: Path) -> Iterator[Happened]:
         case, expected_runs = read_case(name, systems, postgres)
+        if job.is_dir():  # what it keeps is not for the checkout
+            job = copytree(job, tmp_path / job.name)
         postgres.execute("drop schema public cascade; create schema public;" + case["db"]["ddl"] + case["db"]["seed"])
-        credentials = {system: entry(system, fields) for system, fields in case["credentials"].items()}
         last: Any = None
         for given, expected in zip(case["runs"], expected_runs, strict=True):
             systems.answer_with(given.get("stubs", []))
             state = last if given.get("carry_state") else given["state"]
-            done = run(job, state, credentials, given["clock"])
+            done = run(job, state, case["credentials"], given["clock"])
             seen = what_was_seen(given["name"], done, systems, expected)
+            if "steps" in expected:
+                seen |= {"steps": steps_of(job)} if job.is_dir() else {"steps": expected["steps"]}
             seen |= {"tables": tables(postgres, case["db"]["dump"])} if "tables" in expected else {}
             leaked = [*leaked_secrets(case["credentials"], done), *leaked_rows(state, done)]
             yield Happened(readable(seen), readable(completed(expected)), systems.unanswered, leaked)
@@ -106,6 +117,29 @@ def read_case(name: str, systems: Systems, postgres: Postgres) -> tuple[dict[str
     case = json.loads(re.sub(r"\{\{(dsn|base:(?P<system>\w+))\}\}", address, text))
     expected = json.loads((FOLDER / "cases" / f"case-{name}.expected.json").read_text(encoding="utf-8"))
     return {"db": {"ddl": "", "seed": "", "dump": {}}, **case}, [in_our_names(run) for run in expected["runs"]]
+
+
+def name_of(project: Path) -> str:
+    """Give the workflow that a case runs: it is called like its project."""
+    return project.name
+
+
+def variables(credentials: Mapping[str, Fields]) -> dict[str, str]:
+    """Give the environment in which a project finds the credentials of a case."""
+    return {
+        f"{system}_{field}".upper(): text for system, fields in credentials.items() for field, text in fields.items()
+    }
+
+
+def steps_of(project: Path) -> list[list[str]]:
+    """Give how the steps of each item ended, as the run kept it: item, step, and its outcome or code."""
+    (kept,) = (json.loads(path.read_text()) for path in project.glob(".crossdock/outputs/*/handle.json"))
+    return [[end["item"], end["step"], code_of_end(end)] for end in kept["inner"]]
+
+
+def code_of_end(end: Mapping[str, Any]) -> str:
+    """Give the code that the cases use for the end of a step."""
+    return "HTTP_ERROR" if str(end["code"]).startswith("http") else end["code"] or end["outcome"]
 
 
 def entry(system: str, fields: Fields) -> dict[str, Any]:
@@ -179,7 +213,7 @@ def what_was_seen(name: str, done: Done, systems: Systems, expected: Mapping[str
 
 def in_our_names(expected: Mapping[str, Any]) -> dict[str, Any]:
     """Give an expected entry in the words that a job uses here."""
-    ours = {key: value for key, value in expected.items() if key != "steps"}  # until there are workflows to write
+    ours = dict(expected)
     if "final_state" in ours:
         ours["final_state"] = {NAMES.get(key, key): value for key, value in ours["final_state"].items()}
     return ours

@@ -74,7 +74,7 @@ class Ending:
             masked = self._masked(own | written)
             sealed, written = Sealed.of(masked.without(*WRITTEN)), masked.only(*WRITTEN)
         outcome: Outcome = "partial" if self._record.failed else "success"
-        return Ended(self._step.name, outcome, sealed, written, stopped=self.stopped)
+        return Ended(self._step.name, outcome, sealed, written, stopped=self.stopped, inner=self._record.inner)
 
     def _refuse_own(self, state: State) -> None:
         """Warn of what a job put where only the run writes: it goes no further."""
@@ -92,7 +92,7 @@ class Ending:
         if self._holds_secret(received.raw):
             received = Sealed.of(State(self._run.redactor.in_value(received.state())[0]))
         written = self._run.redactor.in_value(self._left(error))[0]
-        return Ended(self._step.name, outcome, received, written, error)
+        return Ended(self._step.name, outcome, received, written, error, inner=self._record.inner)
 
     def _left(self, error: BaseException) -> dict[str, Any]:
         """Give what the run wrote down, and the error; what can't be said must not hide why it failed."""

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from crossdock.operation import Operation
     from crossdock.run import Run
     from crossdock.state import State
+    from crossdock.walk import Ended
     from crossdock.workflow import Step
 
 hookimpl = pluggy.HookimplMarker("crossdock")
@@ -47,8 +48,8 @@ class HookSpecifications:
         """Be told that a step starts, before its first operation."""
 
     @_hookspec
-    def crossdock_step_finished(self, run: "Run", step: "Step") -> None:
-        """Be told that a step ended, after its work was committed or undone."""
+    def crossdock_step_finished(self, run: "Run", step: "Step", ended: "Ended") -> None:
+        """Be told that a step ended, after its work was committed or undone; ``ended`` says how."""
 
     @_hookspec
     def crossdock_operation(self, operation: "Operation", state: "State") -> Generator[None, "State", None]:
@@ -143,9 +144,9 @@ class Plugins:
         """Tell the plugins that a step starts."""
         self._tell(self._hook.crossdock_step_started, run=run, step=step)
 
-    def step_finished(self, run: "Run", step: "Step") -> None:
+    def step_finished(self, run: "Run", step: "Step", ended: "Ended") -> None:
         """Tell the plugins that a step ended."""
-        self._tell(self._hook.crossdock_step_finished, run=run, step=step)
+        self._tell(self._hook.crossdock_step_finished, run=run, step=step, ended=ended)
 
     def add_commands(self, cli: "click.Group") -> None:
         """Let the plugins add their commands."""

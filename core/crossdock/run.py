@@ -35,9 +35,6 @@ if TYPE_CHECKING:
 
 _logger = logging.getLogger("crossdock")
 
-MOST_ITEMS = 10_000
-"""How many ends of steps a run remembers that ran once per item."""
-
 _NOT_INPUT = ("configuration", "errors", "failed", "warnings", "plan")
 """What an input may hold and a run does not take over: secrets, and what an earlier run wrote down."""
 
@@ -117,8 +114,6 @@ class Run:
         self._given_cursors = deepcopy(self.state.get("cursors"))
         self.walk = Walk(workflow, self.state, only=only, kept=kept)
         """Which of its steps ran, how each ended, and what became of the edges."""
-        self.items: list[dict[str, Any]] = []
-        """How the steps of workflows ended that ran inside of operations, such as once per item; at most the first."""
         self.parallel = parallel
         self.files = RunFiles(files)
         self.record = record
@@ -178,14 +173,14 @@ class Run:
         Args:
             workflow: What to run.
             state: The state it starts from.
-            item: What tells this time from others, for ``items``.
+            item: What tells this time from others.
 
         Returns:
             The state with what the workflow left in it. What was written down in it is on the run.
         """
-        walk = Walk(workflow, state)
-        self._steps(walk, unit_in_progress(f"the workflow {workflow.name!r}"))
-        self._note(walk, item)
+        walk, around = Walk(workflow, state), unit_in_progress(f"the workflow {workflow.name!r}")
+        self._steps(walk, around)
+        around.record.inner += _told_of(walk, item)
         if walk.outcome() in CUT_SHORT:  # nothing that a job does may take this for a failure
             raise KeyboardInterrupt if walk.outcome() == "interrupted" else Cancelled
         if (error := walk.error()) is not None:
@@ -213,10 +208,11 @@ class Run:
                 ended = ending.well(state, origins)
         except BaseException as error:  # noqa: BLE001 - whatever a job raises is its outcome, not ours
             ended = ending.badly(error)
+        ended = ended._replace(seconds=perf_counter() - started)
         if around is None:
             self._free.append(lane)
-            self.plugins.step_finished(self, step)
-        return ended._replace(seconds=perf_counter() - started)
+            self.plugins.step_finished(self, step, ended)
+        return ended
 
     def _operations(self, step: Step, state: State, ending: Ending) -> tuple[State, dict[str, Operation]]:
         origins = dict[str, Operation]()
@@ -231,6 +227,8 @@ class Run:
         return state, origins
 
     def _timed(self, step: Step, number: int, operation: Operation, state: State) -> State:
+        if unit_in_progress(step.name).parent is not None:
+            return operation.perform(state)
         started, failed = perf_counter(), True
         try:
             state = self.plugins.perform(operation, state)
@@ -289,14 +287,6 @@ class Run:
         self.timings.sort(key=lambda timing: places[timing.step])
         self.state = self._planned(state) if self.dry_run else state
 
-    def _note(self, walk: Walk, item: Any) -> None:
-        """Note how the steps of a workflow ended that ran as part of an operation."""
-        for ended in walk.ended.values():
-            if len(self.items) >= MOST_ITEMS:
-                return
-            code = error_record(ended.error)["code"] if ended.error is not None else None
-            self.items.append({"item": item, "step": ended.step, "outcome": ended.outcome, "code": code})
-
     def plan_write(self, entry: Mapping[str, Any]) -> None:
         """List a write that a dry run does not make, as JSON and without secrets.
 
@@ -320,6 +310,15 @@ class Run:
         self.checkpoint |= cursors
         if self.on_checkpoint is not None:
             self.on_checkpoint(cursors)
+
+
+def _told_of(walk: Walk, item: Any) -> list[dict[str, Any]]:
+    """Tell how the steps of a workflow ended that ran inside of another one."""
+    told = []
+    for ended in walk.ended.values():
+        code = None if ended.error is None else error_record(ended.error)["code"]
+        told.append({"item": item, "step": ended.step, "outcome": ended.outcome, "code": code})
+    return told
 
 
 def _needs(workflow: Workflow, connections: Connections) -> Iterator[tuple[str, Connections, Any, str | None]]:

@@ -120,6 +120,9 @@ CountedKey = tuple[tuple[str, Any], ...]
 MOST_EXAMPLES = 10
 """How many examples a counted warning keeps."""
 
+MOST_INNER = 10_000
+"""How many ends of steps a step remembers that ran inside of it."""
+
 _counting = threading.Lock()
 """Threads that ``in_run`` started hand what they wrote down to the same record."""
 
@@ -127,7 +130,7 @@ _counting = threading.Lock()
 class Record:
     """What a run writes down at once, so that no way of calling an operation loses it."""
 
-    __slots__ = ("_counted", "cursors", "failed", "stopped_at", "warnings")
+    __slots__ = ("_counted", "cursors", "failed", "inner", "stopped_at", "warnings")
 
     def __init__(self) -> None:
         self.warnings: list[dict[str, Any]] = []
@@ -135,6 +138,8 @@ class Record:
         self.failed: list[dict[str, Any]] = []
         self.cursors: dict[str, Any] = {}
         self.stopped_at: list[Any] = []
+        self.inner: list[dict[str, Any]] = []
+        """How steps of workflows ended that ran inside: at most the first of them."""
 
     def put_aside(
         self, item: Any, error: BaseException, index: int | None, key: Any, *, loop: str | None = None
@@ -151,6 +156,7 @@ class Record:
         self.failed += other.failed
         self.cursors |= other.cursors
         self.stopped_at += other.stopped_at
+        self.inner += other.inner[: MOST_INNER - len(self.inner)]
 
     def count(self, code: str, example: str, details: dict[str, Any]) -> None:
         """Write down a warning that many items may cause: it stands once, with how often and some examples."""

@@ -5,7 +5,7 @@ tells how each ended; the edges are decided from that alone. So a walk is the sa
 ran one after another, at the same time, or in an earlier run.
 """
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import Any, Literal, NamedTuple
 
@@ -41,6 +41,8 @@ class Ended(NamedTuple):
     error: BaseException | None = None
     stopped: str | None = None
     seconds: float = 0.0
+    inner: Sequence[Mapping[str, Any]] = ()
+    """How the steps of workflows ended that ran inside of it, such as once per item."""
     kept: bool = False
     """Whether it ended in an earlier run."""
 

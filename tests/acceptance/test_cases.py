@@ -3,13 +3,15 @@
 from pathlib import Path
 
 import pytest
-from fix_case import JOBS, PlayCase
+from fix_case import JOBS, PROJECTS, PlayCase
 
 MOST_LINES = 90
 """How long the job of a case may be: every line of its file counts, also docstring, imports, comments and blank lines."""
 
 
-@pytest.mark.parametrize(("name", "job"), JOBS.items(), ids=JOBS)
+@pytest.mark.parametrize(
+    ("name", "job"), [*JOBS.items(), *PROJECTS.items()], ids=[*JOBS, *(f"{name}-project" for name in PROJECTS)]
+)
 def test_every_run_of_a_case_leaves_exactly_what_is_expected(name: str, job: Path, play_case: PlayCase) -> None:
     for run in play_case(name, job):
         assert run.unanswered == []

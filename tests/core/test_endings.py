@@ -252,7 +252,7 @@ def test_cl_05_a_signal_ends_the_import_of_a_job(start_crossdock: StartCrossdock
 
 def test_cl_08_a_second_signal_ends_a_stubborn_job_at_once(start_crossdock: StartCrossdock, write_job):
     source = SWALLOW_ALL.replace("pass", "print('swallowed', flush=True)").replace(
-        "    while", "    print('started', flush=True)\n    while"
+        "time.sleep(60)", "print('started', flush=True); time.sleep(60)"
     )
     process = start_crossdock("run", write_job(IMPORTS + source))
     assert process.stderr.readline() == "started\n"

@@ -2,13 +2,16 @@
 
 import os
 import sys
+from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from crossdock.cli.order import InProject, Order
 
 _FOLDER = click.Path(file_okay=False, writable=True, resolve_path=True)
 _EXISTING_FOLDER = click.Path(file_okay=False, exists=True, resolve_path=True)
@@ -51,8 +54,15 @@ def _check_terminal(state_file: str | None, timeout: float | None) -> None:
 
 
 @click.command()
-@click.argument("job", metavar="JOB")
-@click.option("--state", "state_file", metavar="FILE", help="The input: a JSON file, or - for standard input.")
+@click.argument("what", metavar="[PROJECT] [WORKFLOW | JOB.py]", nargs=-1)
+@click.option("--env", metavar="NAME", help="The environment of the project whose credentials count.")
+@click.option("--start", metavar="STEP", help="Begin at this step, with what the steps before it handed on last.")
+@click.option("--end", metavar="STEP", help="End after this step.")
+@click.option("--only", metavar="STEP", help="Run this step alone.")
+@click.option(
+    "--parallel", metavar="N", type=click.IntRange(min=1), default=1, help="How many steps may run at the same time."
+)
+@click.option("--state", metavar="FILE", help="The input: a JSON file, or - for standard input.")
 @click.option(
     "--retry-failed",
     metavar="FILE",
@@ -84,39 +94,22 @@ def _check_terminal(state_file: str | None, timeout: float | None) -> None:
 )
 @click.option(
     "--trace",
-    "traced",
     is_flag=True,
     help="Show what each operation did: time, what it changed in the state, requests and statements.",
 )
 @click.option("--report", metavar="FILE", help="Write a page (HTML) that shows the same and how the run ended.")
 @click.option("--values", is_flag=True, help="With --trace or --report: show values too, cut and without secrets.")
-@click.option(
-    "--step", "stepping", is_flag=True, help="Stop before each operation, with pdb at hand; needs a terminal."
-)
+@click.option("--step", is_flag=True, help="Stop before each operation, with pdb at hand; needs a terminal.")
 @click.option("-v", "--verbose", is_flag=True, help="Show tracebacks, and what the adaptors log.")
-def run(
-    job: str,
-    state_file: str | None,
-    retry_failed: str | None,
-    output: str | None,
-    credentials: str | None,
-    cursors: str | None,
-    timeout: float | None,
-    now: datetime,
-    files: str | None,
-    record: str | None,
-    replay: str | None,
-    report: str | None,
-    *,
-    dry_run: bool,
-    traced: bool,
-    values: bool,
-    stepping: bool,
-    verbose: bool,
-) -> None:
-    """Run the job of a Python file.
+def run(what: tuple[str, ...], output: str | None, timeout: float | None, **given: Any) -> None:
+    """Run the job of a Python file, or a workflow of a project.
 
-    Its final state goes to standard output as JSON; all else goes to standard error. The exit
+    PROJECT is a folder with a project.yaml, or that file; by default the folder that you are in.
+    WORKFLOW may be left out where the project has only one. What each step hands on is kept in
+    .crossdock/ beside the project file, so that --start and --only can go on from there; a
+    --state that is given counts more.
+
+    The final state goes to standard output as JSON; all else goes to standard error. The exit
     code says how it ended: 0 success, 1 failed, 2 wrong usage or input, 3 refused before it ran,
     4 crashed, 5 killed, 6 partial, 7 unknown, 130 interrupted, 143 cancelled.
 
@@ -140,33 +133,76 @@ def run(
     Nobody watches such a run: there is no --timeout, and open transactions wait with you. The
     tree of --trace is shown at the end, since the times of the run would count your looking.
     """
-    from crossdock.cli.supervision import Order, supervise  # imported late: --help needs none of it
+    from crossdock.cli.supervision import supervise  # imported late: --help needs none of it
 
-    if record is not None and replay is not None:
-        raise click.UsageError("--record and --replay can't be given together.")
-    if values and not traced and report is None:
-        raise click.UsageError("--values needs --trace or --report.")
-    if report is not None and report == output:
-        raise click.UsageError("--report and --output name the same file.")
-    if retry_failed is not None and state_file is not None:
-        raise click.UsageError("--retry-failed and --state can't be given together: the failed items are the input.")
-    if stepping:
-        _check_terminal(state_file or retry_failed, timeout)
-    order = Order(
-        job,
-        state_file,
-        credentials,
-        now,
-        verbose,
-        dry_run,
-        files=_made(files, "--files"),
-        record=_made(record, "--record"),
-        replay=_made(replay, "--replay"),
-        cursors=cursors,
-        shows_trace=traced or stepping,
-        values=values,
-        page=report,
-        stepping=stepping,
-        retry_failed=retry_failed,
-    )
-    click.get_current_context().exit(supervise(order, output, timeout))
+    _refuse(_TOGETHER, {**given, "output": output})
+    if given["step"]:
+        _check_terminal(given["state"] or given["retry_failed"], timeout)
+    click.get_current_context().exit(supervise(_order(what, given), output, timeout))
+
+
+Given = dict[str, Any]
+"""The options that were given, by their names."""
+
+_TOGETHER: dict[str, Callable[[Given], Any]] = {
+    "--record and --replay can't be given together.": lambda given: given["record"] and given["replay"],
+    "--values needs --trace or --report.": lambda given: given["values"] and not (given["trace"] or given["report"]),
+    "--report and --output name the same file.": lambda given: given["report"] and given["report"] == given["output"],
+    "--retry-failed and --state can't be given together: the failed items are the input.": (
+        lambda given: given["retry_failed"] is not None and given["state"] is not None
+    ),
+    "--only can't be given together with --start or --end.": (
+        lambda given: given["only"] and (given["start"] or given["end"])
+    ),
+}
+_OF_A_JOB: dict[str, Callable[[Given], Any]] = {
+    "--env, --start, --end, --only and --parallel are for a workflow of a project.": (
+        lambda given: given["env"] or given["start"] or given["end"] or given["only"] or given["parallel"] > 1
+    ),
+}
+_OF_A_WORKFLOW: dict[str, Callable[[Given], Any]] = {
+    "--retry-failed is for a job file: name the job of the step.": lambda given: given["retry_failed"] is not None,
+}
+
+
+def _refuse(rules: dict[str, Callable[[Given], Any]], given: Given) -> None:
+    """Refuse options that don't go together: what is said → whether it is so."""
+    for said, is_so in rules.items():
+        if is_so(given):
+            raise click.UsageError(said)
+
+
+def _order(what: tuple[str, ...], given: Given) -> "Order":
+    """Give what was asked for."""
+    from crossdock.cli.order import Order
+
+    chosen, cursors = _chosen(what, given["env"]), given["cursors"]
+    if isinstance(chosen, str):
+        _refuse(_OF_A_JOB, given)
+    else:
+        _refuse(_OF_A_WORKFLOW, given)
+        start, end = given["only"] or given["start"], given["only"] or given["end"]
+        chosen = chosen._replace(start=start, end=end, parallel=given["parallel"])
+        cursors = cursors or chosen.cursors
+    folders: dict[str, Any] = {name: _made(given[name], f"--{name}") for name in ("files", "record", "replay")}
+    same = {
+        name: given[name] for name in ("state", "credentials", "now", "verbose", "dry_run", "values", "retry_failed")
+    }
+    shows_trace, page = given["trace"] or given["step"], given["report"]
+    return Order(chosen, **same, **folders, cursors=cursors, shows_trace=shows_trace, page=page, stepping=given["step"])
+
+
+def _chosen(what: tuple[str, ...], environment: str | None) -> "str | InProject":
+    """Tell what the arguments name: the file of a job, or a workflow of a project."""
+    from crossdock.cli.order import InProject
+    from crossdock.project import FILE_NAME
+
+    if len(what) > 2:
+        raise click.UsageError("Name a job file, or a project and one of its workflows.")
+    if len(what) == 2:
+        return InProject.of(what[0], what[1], environment)
+    if not what or os.path.isfile(os.path.join(what[0], FILE_NAME)) or what[0].endswith((".yaml", ".yml")):
+        return InProject.of(what[0] if what else ".", None, environment)
+    if what[0].endswith(".py") or os.path.exists(what[0]) or not os.path.isfile(FILE_NAME):
+        return what[0]
+    return InProject.of(".", what[0], environment)

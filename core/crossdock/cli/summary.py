@@ -11,19 +11,21 @@ Report = dict[str, Any]
 """What a run reports of itself: its outcome, final state, timings or traced operations."""
 
 
-def summary(step: str, report: Report, seconds: float, *, dry_run: bool, tree: bool) -> str:
+def summary(name: str, report: Report, seconds: float, *, dry_run: bool, tree: bool) -> str:
     """Say how a run ended, what its operations did, and what to do about what went wrong.
 
     Args:
-        step: The name of the job's one step.
+        name: What ran: a job by the name of its file, or a workflow.
         report: What the run reported.
         seconds: How long it took.
         dry_run: Whether its writes were only planned.
         tree: Whether to show the tree of what was traced.
     """
     stopped = f" (stopped: {report['stopped']})" if report.get("stopped") else ""
-    lines = [f"{step}: {report['outcome']} in {seconds:.2f} s{stopped}"]
-    lines += tree_lines(report["traced"]) if tree else _timing_lines(report.get("timings", []))
+    lines = [f"{name}: {report['outcome']} in {seconds:.2f} s{stopped}"]
+    inside = _trees if tree else _timings
+    several = len(report.get("steps", [])) > 1
+    lines += step_lines(report, inside(report)) if several else inside(report).get(None, [])
     error = error_of(report)
     lines += _error_lines(error) if error else []
     lines += [report["trace"]] if report.get("trace") else []
@@ -40,7 +42,61 @@ def error_of(report: Report) -> dict[str, Any] | None:
     """Give the record of the error that ended a run."""
     if report.get("error") or report["outcome"] in ("success", "partial"):
         return report.get("error")
-    return next(iter(report["state"]["errors"].values()), None)
+    errors = report["state"]["errors"]
+    handled = {step["name"] for step in report.get("steps", []) if step.get("handled")}
+    left = [record for name, record in errors.items() if name not in handled]
+    return next(iter([*left, *errors.values()]), None)
+
+
+Inside = dict[str | None, list[str]]
+"""The lines on the operations of each step; under None those of all."""
+
+
+def _timings(report: Report) -> Inside:
+    timings = report.get("timings", [])
+    steps = dict.fromkeys(timing["step"] for timing in timings)
+    return {None: _timing_lines(timings)} | {
+        name: _timing_lines([timing for timing in timings if timing["step"] == name]) for name in steps
+    }
+
+
+def _trees(report: Report) -> Inside:
+    traced = report["traced"]
+    steps = dict.fromkeys(span["step"] for span in traced["spans"])
+    alone: dict[str, Any] = {"notes": {}, "running": None}
+    return {None: tree_lines(traced)} | {
+        name: tree_lines({**alone, "spans": [span for span in traced["spans"] if span["step"] == name]})
+        for name in steps
+    }
+
+
+def step_lines(report: Report, inside: Inside) -> list[str]:
+    """Tell of each step of a workflow how it ended, or why it did not run."""
+    width = max(len(step["name"]) for step in report["steps"])
+    lines = []
+    for step in report["steps"]:
+        lines.append(f"  {step['name']:<{width}}  {step_text(step)}".rstrip())
+        lines += [f"      {count:,} × {name}  {how}" for (name, how), count in step.get("inner", [])]
+        lines += [f"  {line}" for line in inside.get(step["name"], [])]
+    return lines
+
+
+def step_text(step: dict[str, Any]) -> str:
+    """Say in a few words what became of a step."""
+    if step["outcome"] == "skipped":
+        return f"did not run ({step['why']})"
+    notes = [
+        *(
+            ["kept from an earlier run"]
+            if step.get("kept")
+            else [f"{step['seconds']:.2f} s"]
+            if "seconds" in step
+            else []
+        ),
+        *(["handled"] if step.get("handled") else []),
+        *([f"stopped: {step['stopped']}"] if step.get("stopped") else []),
+    ]
+    return f"{step['outcome']}  {', '.join(notes)}"
 
 
 def _timing_lines(timings: list[dict[str, Any]]) -> list[str]:

@@ -82,11 +82,12 @@ class Child:
         self._deadline = float("inf")
         self._status: int | None = None
 
-    def follow(self, *, timeout: float | None = None) -> Ended:
+    def follow(self, *, timeout: float | None = None, until: Callable[[], float] = lambda: float("inf")) -> Ended:
         """Wait for the child's end, and hand on what it sends and prints until then.
 
         Args:
             timeout: Seconds after which it is killed, with all that it started.
+            until: Gives the instant of ``time.monotonic`` after which it is killed; it may change.
         """
         limit = time.monotonic() + timeout if timeout is not None else float("inf")
         timed_out = False
@@ -95,9 +96,9 @@ class Child:
                 os.set_blocking(fd, False)
                 selector.register(fd, selectors.EVENT_READ)
             while self._status is None:
-                self._wait(selector, min(limit, self._deadline))
-                if self._status is None and time.monotonic() >= min(limit, self._deadline):
-                    timed_out = time.monotonic() >= limit
+                self._wait(selector, min(limit, until(), self._deadline))
+                if self._status is None and time.monotonic() >= min(limit, until(), self._deadline):
+                    timed_out = time.monotonic() >= min(limit, until())
                     self._end(signal.SIGKILL)
                     self._status = os.waitpid(self.pid, 0)[1]
         self._end(signal.SIGKILL)  # whatever it started ends with it
@@ -207,7 +208,13 @@ def _be_child(
         _die_with_parent(lifeline, on_orphaned)
         signal.signal(signal.SIGINT, signal.default_int_handler)
         signal.signal(signal.SIGTERM, cancel)
-        work(lambda message: _write_line(report, message))
+        sending = threading.Lock()  # steps and items that run at the same time report at the same time
+
+        def send(message: dict[str, Any]) -> None:
+            with sending:
+                _write_line(report, message)
+
+        work(send)
         code = 0
     except (KeyboardInterrupt, Cancelled):  # the parent passed the signal on, and says so
         pass

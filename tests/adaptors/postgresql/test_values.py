@@ -191,7 +191,7 @@ def test_reading_does_not_depend_on_how_the_server_is_set(postgres, run_sql, set
         postgresql.sql("select '\\x00ff'::bytea as a, 0.1::float8 + 0.2 as b, '2024-05-02'::date as c, 'ក' as d")
     )
 
-    assert run.state.data == [{"a": "AP8=", "b": 0.1 + 0.2, "c": date(2024, 5, 2), "d": "ក"}]
+    assert run.state.data == [{"a": "AP8=", "b": 0.1 + 0.2, "c": "2024-05-02", "d": "ក"}]
 
 
 def test_pg_15_json_columns_take_what_a_state_takes_and_nothing_else(clinics, run_sql):

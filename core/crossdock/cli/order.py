@@ -1,0 +1,108 @@
+"""What ``crossdock run`` was asked to do: a job file, or a workflow of a project, on one input."""
+
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+from crossdock.cli.outputs import StepOutputs
+from crossdock.errors import InputError, closest
+
+if TYPE_CHECKING:
+    from crossdock.project.project import Project
+
+
+class InProject(NamedTuple):
+    """A workflow of a project, and which of its steps to run."""
+
+    project: "Project"
+    workflow: str
+    outputs: StepOutputs
+    """Where what the steps hand on is kept."""
+    start: str | None = None
+    end: str | None = None
+    parallel: int = 1
+
+    @classmethod
+    def of(cls, place: str, workflow: str | None, environment: str | None) -> "InProject":
+        """Read a project, and find a workflow of it.
+
+        Args:
+            place: The folder of the project, or its file.
+            workflow: The workflow's name; None where the project has only one.
+            environment: The environment whose credentials and settings count.
+
+        Raises:
+            ProjectError: The project has faults; nothing ran.
+            InputError: There is no such workflow, or several.
+        """
+        from crossdock.project import read_project  # imported late: a job alone needs none of it
+
+        project = read_project(place, environment)
+        name = _workflow_of(project, workflow)
+        return cls(project, name, StepOutputs(project.folder, name))
+
+    @property
+    def cursors(self) -> str:
+        """The file of the workflow's cursors."""
+        return str(self.outputs.cursors)
+
+
+class Order(NamedTuple):
+    """What ``crossdock run`` was asked to do."""
+
+    what: str | InProject
+    """The file of a job, or a workflow of a project."""
+    state: str | None
+    credentials: str | None
+    now: datetime
+    verbose: bool
+    dry_run: bool = False
+    files: Path | None = None
+    record: Path | None = None
+    replay: Path | None = None
+    cursors: str | None = None
+    shows_trace: bool = False
+    values: bool = False
+    page: str | None = None
+    stepping: bool = False
+    retry_failed: str | None = None
+
+    @property
+    def input(self) -> str | None:
+        """The file that the first state comes from."""
+        return self.state if self.retry_failed is None else self.retry_failed
+
+    @property
+    def traced(self) -> bool:
+        """Whether somebody wants to see what the operations did."""
+        return self.shows_trace or self.page is not None
+
+    @property
+    def name(self) -> str:
+        """What is run: the name of the workflow, or of the job's one step."""
+        return self.what.workflow if isinstance(self.what, InProject) else Path(self.what).stem
+
+    @property
+    def file(self) -> str:
+        """The file that says what is run."""
+        return str(self.what.project.file) if isinstance(self.what, InProject) else self.what
+
+    @property
+    def folder(self) -> Path:
+        """Where the files of the jobs lie."""
+        return Path(self.file).resolve().parent
+
+
+def _workflow_of(project: "Project", name: str | None) -> str:
+    names = list(project.workflow_names)
+    if name in names:
+        return str(name)
+    if name is None and len(names) == 1:
+        return names[0]
+    known = f"the project {project.name} has {', '.join(names)}"
+    if name is None:
+        raise InputError(f"{known}: say which workflow to run", fix=f"Name one, such as: crossdock run {names[0]}.")
+    close = closest(name, names)
+    raise InputError(
+        f"there is no workflow {name!r:.60}; {known}", fix=f"Did you mean {close}?" if close else "Name one of these."
+    )
