@@ -102,6 +102,7 @@ def run_row(new: NewRun, message: str, now: datetime, **more: Any) -> Row:
         "serialize_by": digest(new.serialize_by),
         "retry_of": None,
         "only_failed": False,
+        "settled": False,
         "failed_items": 0,
         "log_bytes": 0,
         "log_dropped": 0,
@@ -145,35 +146,41 @@ class Intake:
     def accept(self, connection: Connection, arrivals: Sequence[Arrival]) -> list[Accepted | StoreError]:
         """Take messages in, and say of each what became of it."""
         known = _known(connection, arrivals)
+        self._count(connection, arrivals)
         fresh: list[Arrival] = []
-        results = [self._taken(connection, one, known, fresh) for one in arrivals]
+        results = [self._taken(one, known, fresh) for one in arrivals]
         if fresh:
             connection.execute(insert(schema.message), [one.message for one in fresh])
             insert_runs(connection, [run for one in fresh for run in one.runs])
         return results
 
     def _taken(
-        self, connection: Connection, one: Arrival, known: dict[_Key, tuple[bytes, Accepted]], fresh: list[Arrival]
+        self, one: Arrival, known: dict[_Key, tuple[bytes, Accepted]], fresh: list[Arrival]
     ) -> Accepted | StoreError:
         if one.key in known:
             return _again(one, *known[one.key])
-        if one.bounded and one.runs and not self._has_room(connection, len(one.runs)):
+        if one.bounded and one.runs and not self._has_room(len(one.runs)):
             return BacklogError(f"{self._waiting} runs wait, and {self._most} may")
         fresh.append(one)
         if one.key is not None:
             known[one.key] = (one.message["sha256"], one.accepted)
         return one.accepted
 
-    def _has_room(self, connection: Connection, more: int) -> bool:
-        """Tell whether so many more runs may wait.
+    def _count(self, connection: Connection, arrivals: Sequence[Arrival]) -> None:
+        """Count the runs that wait, if that matters now.
 
-        Workers only make them fewer, so what was counted lately and has grown since is enough to say yes.
+        Workers only make them fewer, so what was counted lately and has grown since is enough to say
+        that there is room.
         """
         if self._most is None:
-            return True
+            return
+        more = sum(len(one.runs) for one in arrivals if one.bounded)
         if self._waiting + more > self._most or self._monotonic() - self._counted_at > _COUNT_AGAIN:
             self._waiting, self._counted_at = connection.scalar(_WAITING) or 0, self._monotonic()
-        room = self._waiting + more <= self._most
+
+    def _has_room(self, more: int) -> bool:
+        """Tell whether so many more runs may wait, and count them."""
+        room = self._most is None or self._waiting + more <= self._most
         self._waiting += more if room else 0
         return room
 

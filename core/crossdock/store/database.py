@@ -53,8 +53,14 @@ class Database:
         self.name = str(self.file) if self.is_sqlite else parsed.render_as_string(hide_password=True)
         """What messages call it."""
         target = parsed.set(drivername="sqlite+pysqlite", database=self.name) if self.is_sqlite else _psycopg(parsed)
-        self._writing = self._engine(target, "BEGIN IMMEDIATE", pool_size=1, max_overflow=0)
-        self._reading = self._engine(target, "BEGIN", pool_size=2, max_overflow=8)
+        try:
+            self._writing = self._engine(target, "BEGIN IMMEDIATE", pool_size=1, max_overflow=0)
+            self._reading = self._engine(target, "BEGIN", pool_size=2, max_overflow=8)
+        except ModuleNotFoundError as error:
+            raise StoreMissingError(
+                f"a store in PostgreSQL needs {error.name}, which is not installed",
+                fix="Install it: pip install 'crossdock[postgres]'.",
+            ) from None
 
     def write(self) -> AbstractContextManager[Connection]:
         """Open a transaction that writes; left well, it is committed and synced."""
@@ -64,12 +70,36 @@ class Database:
         """Open a transaction that sees one state of the store, whatever others write meanwhile."""
         return self._transaction(self._reading.begin)
 
-    def empty_log(self) -> None:
-        """Bring all of SQLite's log into its file and empty it: nothing that was erased is left in it."""
+    def empty_log(self) -> bool:
+        """Bring all of SQLite's log into its file and empty it: nothing that was erased is left in it.
+
+        Returns:
+            Whether it is empty now; somebody who reads may need it still.
+        """
+        return not self.is_sqlite or self._pragma("wal_checkpoint(TRUNCATE)")[0][0] == 0
+
+    def limit_size(self, limit: int) -> None:
+        """Let the file of SQLite grow no further than this many bytes."""
+        if self.is_sqlite:
+            pages = limit // int(self._pragma("page_size")[0][0])
+            with self.write() as connection:  # the limit belongs to the connection that writes
+                connection.exec_driver_sql(f"PRAGMA max_page_count = {pages}")
+
+    def faults(self, *, quick: bool = False) -> list[str]:
+        """Give what is wrong with the file of SQLite."""
         if not self.is_sqlite:
-            return
+            return []
+        said = [str(row[0]) for row in self._pragma("quick_check(20)" if quick else "integrity_check(20)")]
+        return [] if said == ["ok"] else said
+
+    def _pragma(self, pragma: str) -> list[Any]:
+        """Ask SQLite something outside of any transaction."""
         with self._transaction(self._reading.connect) as connection:
-            connection.connection.driver_connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")  # type: ignore[union-attr]
+            driver: Any = connection.connection.driver_connection
+            try:
+                return list(driver.execute(f"PRAGMA {pragma}"))
+            except sqlite3.Error as error:
+                raise self._mapped(DBAPIError(None, None, error)) from None
 
     def close(self) -> None:
         """Close all connections; the last one to close a file of SQLite empties its log."""
@@ -83,6 +113,8 @@ class Database:
                 yield connection
         except SQLAlchemyError as error:
             raise self._mapped(error) from None  # the original quotes parameters, which are payload
+        except sqlite3.Error as error:  # while a connection was opened
+            raise self._mapped(DBAPIError(None, None, error)) from None
 
     def _engine(self, url: URL, begin: str, **pool: int) -> Engine:
         arguments = {"check_same_thread": False} if self.is_sqlite else {"connect_timeout": PATIENCE}

@@ -10,6 +10,7 @@ import os
 import socket
 import time
 from collections.abc import Callable, Iterable
+from functools import cache
 from typing import NamedTuple
 
 
@@ -66,6 +67,7 @@ def is_gone(place: str | None) -> bool:
     return False
 
 
+@cache
 def _processes() -> str:
     """Name what gives process ids here: this start of this machine, or a container on it."""
     try:

@@ -154,6 +154,105 @@ class StoredMessage(NamedTuple):
     """None if it was not asked for, or wiped."""
 
 
+class StoredRun(NamedTuple):
+    """A run in the store, without what it handled."""
+
+    id: str
+    number: int
+    message: str
+    workflow: str
+    trigger: str
+    project_version: str
+    state: RunState
+    outcome: Outcome | None
+    """How its last attempt ended; None before any did."""
+    error_code: str | None
+    attempt: int
+    most_attempts: int
+    queued_at: datetime
+    due_at: datetime
+    first_started_at: datetime | None
+    ended_at: datetime | None
+    worker: str | None
+    cancelled: bool
+    """Whether somebody asked for its end."""
+    retry_of: str | None
+    only_failed: bool
+    failed_items: int
+    """How many items it put aside that nobody brought to success since."""
+    log_bytes: int
+    log_dropped: int
+
+
+class Attempt(NamedTuple):
+    """One time that a worker held a run."""
+
+    attempt: int
+    worker: str
+    started_at: datetime
+    ended_at: datetime | None
+    outcome: Outcome | None
+    error_code: str | None
+
+
+class RunDetails(NamedTuple):
+    """A run with all that it left but its log."""
+
+    run: StoredRun
+    message: StoredMessage
+    attempts: tuple[Attempt, ...]
+    steps: tuple[StepEnd, ...]
+    """How its steps ended, the last end of each."""
+    error: Mapping[str, Any] | None
+    final: bytes | None
+
+
+class Search(NamedTuple):
+    """What to look for; what is None matters not."""
+
+    workflow: str | None = None
+    outcome: str | None = None
+    """An outcome, or where runs are: available, claimed, dead."""
+    source: str | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+    text: str | None = None
+    """What a payload, a state or a log has to hold, letter by letter."""
+
+
+class Stats(NamedTuple):
+    """How much there is of a workflow."""
+
+    workflow: str
+    waiting: int
+    running: int
+    dead: int
+    failed_items: int
+    oldest_waiting: datetime | None
+    ended: Mapping[str, int]
+    """Outcome → how many runs."""
+
+
+class Retention(NamedTuple):
+    """How long what is stored stays."""
+
+    payload: timedelta | None = None
+    """How long bodies, states, failed items and logs stay; None for ever."""
+    history: timedelta | None = None
+    """How long it is known that there was a message, and what became of it; None for ever."""
+    erase_all: bool = False
+    """Whether a payload is erased as soon as all that it started was a success."""
+    keep_failed: bool = True
+    """Whether what is dead, or did not end well, stays until somebody replays or drops it."""
+
+
+class Pruned(NamedTuple):
+    """What was erased."""
+
+    payloads: int
+    messages: int
+
+
 def micros(moment: datetime) -> int:
     """Give a moment as the tables hold it.
 

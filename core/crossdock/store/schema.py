@@ -99,6 +99,7 @@ run = Table(
     Column("serialize_by", LargeBinary),
     Column("retry_of", Text, index=True),
     Column("only_failed", Boolean, nullable=False),
+    Column("settled", Boolean, nullable=False),
     Column("failed_items", Integer, nullable=False),
     Column("log_bytes", BigInteger, nullable=False),
     Column("log_dropped", BigInteger, nullable=False),

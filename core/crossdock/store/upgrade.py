@@ -5,6 +5,7 @@ it is complete: one that has the name and is no store was a store once, and nobo
 """
 
 import os
+from contextlib import suppress
 from pathlib import Path
 
 from sqlalchemy import Connection, inspect, text
@@ -17,6 +18,9 @@ VERSIONS = ("0001",)
 
 _OURS = 7306152049
 """What a process locks in PostgreSQL while it makes or upgrades the tables."""
+
+
+_QUICKLY_CHECKED = 20 * 1024 * 1024
 
 
 def prepare(database: Database, *, create: bool) -> None:
@@ -33,6 +37,7 @@ def prepare(database: Database, *, create: bool) -> None:
     """
     if database.file is not None:
         _prepare_file(database.file, create=create)
+        _check(database, database.file)
     with database.read() as connection:
         version = _version(connection, database.name)
     if version is None and not (create and database.file is None):
@@ -60,22 +65,35 @@ def _prepare_file(file: Path, *, create: bool) -> None:
         raise StoreDamagedError(f"the store {file} is an empty file: what it held is gone")
 
 
+def _check(database: Database, file: Path) -> None:
+    """Refuse a damaged file, as far as that can be told quickly; the check of a large one takes long."""
+    if file.stat().st_size <= _QUICKLY_CHECKED and database.faults(quick=True):
+        raise StoreDamagedError(f"the store {file} is damaged")
+
+
 def _make(file: Path) -> None:
     """Make a new store beside its place, and give it its name when it is complete."""
     draft = file.with_name(f".{file.name}.{os.getpid()}.new")
     try:
         file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with suppress(FileNotFoundError):
+            draft.unlink()  # of a process with the same id that was killed
         os.close(os.open(draft, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600))
-        database = Database(f"sqlite:///{draft.name}", file.parent)
-        upgrade(database)
-        database.close()
+        _fill(draft)
         _name(draft, file)
+        draft.unlink()
     except OSError as error:
         raise StoreMissingError(
             f"no store can be made at {file}: {error.strerror}", fix="Name a folder that the server may write to."
         ) from None
+
+
+def _fill(draft: Path) -> None:
+    database = Database(f"sqlite:///{draft.name}", draft.parent)
+    try:
+        upgrade(database)
     finally:
-        draft.unlink(missing_ok=True)
+        database.close()
 
 
 def _name(draft: Path, file: Path) -> None:

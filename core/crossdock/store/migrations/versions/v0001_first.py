@@ -71,6 +71,7 @@ def _runs() -> None:
         sa.Column("serialize_by", sa.LargeBinary),
         sa.Column("retry_of", sa.Text),
         sa.Column("only_failed", sa.Boolean, nullable=False),
+        sa.Column("settled", sa.Boolean, nullable=False),
         sa.Column("failed_items", sa.Integer, nullable=False),
         sa.Column("log_bytes", sa.BigInteger, nullable=False),
         sa.Column("log_dropped", sa.BigInteger, nullable=False),
