@@ -10,6 +10,7 @@ pytest_plugins = [
     "fix_postgres",
     "fix_proxy",
     "fix_run",
+    "fix_serve",
     "fix_server",
     "fix_store",
     "fix_systems",

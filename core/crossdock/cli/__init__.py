@@ -53,10 +53,12 @@ def main() -> None:
     from crossdock.cli.check import check
     from crossdock.cli.cursors import cursors
     from crossdock.cli.run import run
+    from crossdock.cli.serve import serve
     from crossdock.errors import PluginError
     from crossdock.plugins import Plugins
 
     cli.add_command(run)
+    cli.add_command(serve)
     cli.add_command(check)
     cli.add_command(adaptors)
     cli.add_command(cursors)

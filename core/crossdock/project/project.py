@@ -13,6 +13,7 @@ from crossdock.project.shape import (
     EdgeDefinition,
     Environment,
     ProjectFile,
+    Retention,
     Serve,
     StepDefinition,
     WorkflowDefinition,
@@ -37,6 +38,7 @@ class Project:
         self.environment = environment
         self.store: str = shape.store
         self.serve: Serve = shape.serve
+        self.retention: Retention = shape.retention
         self.adaptors: AdaptorChoice = shape.adaptors
         other = _environment(file, shape, environment)
         self.settings = shape.settings | other.settings

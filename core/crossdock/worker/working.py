@@ -14,12 +14,14 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from crossdock.credentials import resolved
+from crossdock.decoding import decode
 from crossdock.error_record import error_record
 from crossdock.errors import CrossdockError
 from crossdock.plugins import Plugins, hookimpl
 from crossdock.redaction import Redactor
 from crossdock.run import Run
-from crossdock.state import Sealed, encode
+from crossdock.sealed import Sealed
+from crossdock.state import State, encode
 from crossdock.walk import GONE_WELL, Ended
 from crossdock.worker.child import Send
 from crossdock.worker.received import state_of
@@ -103,10 +105,14 @@ def _hide_environment(seen: Iterable[str]) -> None:
 
 def _kept(steps: Iterable["StepEnd"]) -> list[Ended]:
     return [
-        Ended(end.step, end.outcome, Sealed(end.output), end.written, seconds=end.seconds)
+        Ended(end.step, end.outcome, _sealed(decode(end.output)), _sealed(end.written), seconds=end.seconds)
         for end in steps
         if end.output is not None
     ]
+
+
+def _sealed(kept: Mapping[str, Any]) -> Sealed:
+    return Sealed.of(State(kept))
 
 
 def _faults(project: "Project", redactor: Redactor) -> list[CrossdockError]:
@@ -138,13 +144,13 @@ class _Progress:
     @hookimpl
     def crossdock_step_finished(self, ended: Ended) -> None:
         """Wait until it is written down how the step ended."""
-        errors = ended.written.get("errors", {})
+        written = ended.written.state()
         told = {
             "step": ended.step,
             "outcome": ended.outcome,
             "output": None if ended.state is None else ended.state.raw.decode(),
-            "written": dict(ended.written),
-            "error_code": errors.get(ended.step, {}).get("code"),
+            "written": dict(written),
+            "error_code": written.get("errors", {}).get(ended.step, {}).get("code"),
             "seconds": ended.seconds,
         }
         self._send({"ended": told})

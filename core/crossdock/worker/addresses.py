@@ -1,0 +1,96 @@
+"""The addresses of a project's inbox, from its webhook triggers."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from crossdock.credentials import resolved
+from crossdock.documents import read_document
+from crossdock.errors import ProjectError
+from crossdock.plugins import Plugins
+from crossdock.project.project import Project
+from crossdock.project.triggers import Webhook
+from crossdock.redaction import Redactor
+from crossdock.server.address import Address
+from crossdock.server.authentication import ApiKey, Basic, Hmac, Method, StandardWebhooks
+from crossdock.worker.policy import target
+
+_OWN = {"include", "exclude", "enabled"}
+"""What triggers that share an address may say each for itself."""
+
+
+def addresses(project: Project, plugins: Plugins) -> list[Address]:
+    """Give where messages of a project arrive; triggers of one path share its address.
+
+    Args:
+        project: The project.
+        plugins: They resolve the secrets of senders.
+
+    Raises:
+        CredentialError: A secret is missing or can't be used.
+        ProjectError: A schema can't be read.
+    """
+    shared: dict[str, list[tuple[str, str, Webhook]]] = {}
+    for workflow, name, trigger in _webhooks(project):
+        shared.setdefault(trigger.path, []).append((workflow, name, trigger))
+    return [_address(project, path, triggers, plugins) for path, triggers in shared.items()]
+
+
+def _webhooks(project: Project) -> Iterator[tuple[str, str, Webhook]]:
+    for workflow, definition in project.definitions.items():
+        for name, trigger in definition.triggers.items():
+            if isinstance(trigger, Webhook):
+                yield workflow, name, trigger
+
+
+def _address(project: Project, path: str, triggers: Sequence[tuple[str, str, Webhook]], plugins: Plugins) -> Address:
+    """Give an address; its triggers say the same of senders and payloads."""
+    first = triggers[0][2]
+    for workflow, name, trigger in triggers[1:]:
+        if trigger.model_dump(exclude=_OWN) != first.model_dump(exclude=_OWN):
+            message = (
+                f"the trigger {name!r} of {workflow!r} says something else of /inbox/{path} than {triggers[0][1]!r}"
+            )
+            raise ProjectError(message, fix="Let both say the same, but for include, exclude and enabled.")
+    idempotency = first.idempotency
+    return Address(
+        path,
+        targets=[target(project, workflow, name) for workflow, name, trigger in triggers if trigger.enabled],
+        methods=_methods(first, path, plugins),
+        accept=first.accept,
+        duplicate_keys=first.duplicate_keys,
+        xml=first.format == "xml",
+        gzip=first.gzip,
+        max_bytes=first.max_bytes,
+        schema=None if first.payload_schema is None else _schema(project, first.payload_schema),
+        id_path=None if idempotency is None else idempotency.path,
+        id_header=None if idempotency is None else idempotency.header,
+        ack=first.ack,
+        reply=first.reply,
+        reply_seconds=first.reply_timeout.total_seconds(),
+        enabled=any(trigger.enabled for _, _, trigger in triggers),
+    )
+
+
+def _methods(trigger: Webhook, path: str, plugins: Plugins) -> dict[str, Method]:
+    """Read how senders prove who they are."""
+    methods: dict[str, Method] = {}
+    for number, auth in enumerate(trigger.auth, 1):
+        fields = resolved({f"auth of {path}": auth.model_dump()}, plugins=plugins, redactor=Redactor())
+        kind, method = _method(fields[f"auth of {path}"])
+        methods[f"{kind} {number}"] = method
+    return methods
+
+
+def _method(fields: dict[str, Any]) -> tuple[str, Method]:
+    """Give a method, and what it is called."""
+    if "api_key" in fields:
+        return "api_key", ApiKey(fields["api_key"], header=fields["header"])
+    if "basic" in fields:
+        return "basic", Basic(fields["basic"]["username"], fields["basic"]["password"])
+    if "standard_webhooks" in fields:
+        return "standard_webhooks", StandardWebhooks(fields["standard_webhooks"])
+    return "hmac", Hmac(**fields["hmac"])
+
+
+def _schema(project: Project, file: str) -> Any:
+    return read_document(str(project.folder / file), what=f"the schema {file!r}", error=ProjectError).content
