@@ -4,6 +4,7 @@ The engine is ``Run._steps`` and ``Run._operations``; everything else hangs on t
 """
 
 import logging
+import os
 import threading
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextvars import copy_context
@@ -100,6 +101,7 @@ class Run:
         parallel: int = 1,
         only: Collection[str] | None = None,
         kept: Iterable[Ended] = (),
+        key: str | None = None,
     ) -> None:
         self.workflow = workflow
         self.state = State({"data": None, "cursors": {}} | dict(state or {})).without(*_NOT_INPUT)
@@ -111,6 +113,7 @@ class Run:
         self._told: type[BaseException] | None = None
         """What the run was told to end by, while several of its steps run."""
         self.now = now or datetime.now(UTC)
+        self.key = key or os.urandom(16).hex()
         self.size_limit = size_limit
         self.dry_run = dry_run
         self.plan: list[dict[str, Any]] = []

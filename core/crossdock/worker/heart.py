@@ -11,8 +11,11 @@ from crossdock.store.store import Store
 
 _logger = logging.getLogger("crossdock.serve")
 
-BEATS = 3
-"""How often a heart beats while a lease lasts."""
+_BEATS = 3
+"""How often a heart beats at least while a lease lasts."""
+
+_LONGEST_PAUSE = 2.0
+"""After how many seconds it beats at the latest: only so does a run learn that somebody cancelled it."""
 
 
 class Heart:
@@ -25,7 +28,7 @@ class Heart:
 
     def __init__(self, store: Store, lease: float) -> None:
         self._store = store
-        self._pause = lease / BEATS
+        self._pause = min(lease / _BEATS, _LONGEST_PAUSE)
         self._lock = threading.Lock()
         self._held: dict[int, tuple[Claimed, Callable[[str], None]]] = {}
         self._stopped = threading.Event()

@@ -85,6 +85,7 @@ def _prepared(project: "Project", claimed: "Claimed", redactor: Redactor, progre
         now=claimed.first_started_at,
         size_limit=int(definition.limits.state_mb * MEGABYTE),
         kept=_kept(claimed.steps),
+        key=f"{claimed.message.id} {claimed.workflow}",
     )
     run.on_checkpoint = progress.checkpoint
     return run
