@@ -7,7 +7,7 @@ PACKAGES := core adaptors/http adaptors/postgresql adaptors/dhis2
 INSTALLED := .venv/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check bench check-httpx2 format wheels clean
+.PHONY: help demo test check bench soak check-httpx2 format wheels clean
 
 help: ## List the targets
 	@echo "make TARGET, where TARGET is one of:"
@@ -28,6 +28,9 @@ check: $(INSTALLED) ## Check style, types, the floors of the packages and the co
 
 bench: $(INSTALLED) ## Measure the costs of crossdock beside the bare libraries
 	$(RUN) tests/benchmarks/run.py
+
+soak: $(INSTALLED) ## Kill servers and runs 1,000 times while 20,000 messages come in (about 10 minutes)
+	$(RUN) tests/reliability/storm.py 20000 1000
 
 check-httpx2: $(INSTALLED) ## Run the tests of the http adaptors with the successor of httpx
 	rm -rf .httpx2

@@ -107,7 +107,6 @@ class ForkServer:
         for fd in (self._woken, self._wake, status, *(told for _, told in self._told.values())):
             os.close(fd)
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-        gc.unfreeze()
         be_child(lambda send: self._work(send, report), lambda: None, report, output, lifeline)
 
     def _reap(self) -> None:
@@ -137,10 +136,10 @@ def main() -> None:
     from crossdock.worker.preloading import preload
     from crossdock.worker.working import work
 
-    preload(project)
+    plugins = preload(project)
     gc.collect()
     gc.freeze()  # what is there stays in the memory that the children share
-    ForkServer(requests, lambda send, fd: work(project, send, fd)).serve()
+    ForkServer(requests, lambda send, fd: work(project, plugins, send, fd)).serve()
 
 
 if __name__ == "__main__":

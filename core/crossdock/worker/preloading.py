@@ -12,28 +12,34 @@ from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 
+from crossdock import adaptors
 from crossdock.errors import PluginError
-from crossdock.loading import load_adaptor
+from crossdock.plugins import Plugins
 from crossdock.project.project import Project
 
 _DOOR = "crossdock.adaptors"
 
 
-def preload(project: Project) -> None:
-    """Import what the jobs of a project import, but for what lies beside them."""
+def preload(project: Project) -> Plugins:
+    """Import what the jobs of a project import, but for what lies beside them, and give the plugins of all runs."""
     import_module("crossdock.run")
-    names = {str(fields["adaptor"]) for fields in project.credentials.values()}
+    used = {str(fields["adaptor"]) for fields in project.credentials.values()}
     files = set(project.files())
     folders = {file.parent for file in files}
     for file in sorted(files):
         for module, name in _imports(file):
             if module == _DOOR and name is not None:
-                names.add(name)
+                used.add(name)
             elif not _is_local(module, folders):
                 _import(module)
-    for name in sorted(names):
+    for adaptor in sorted(used):
         with suppress(PluginError):
-            load_adaptor(name)
+            getattr(adaptors, adaptor)
+    plugins = Plugins()
+    plugins.load()
+    for adaptor, opened in adaptors.opened.items():
+        plugins.register(f"adaptor {adaptor}", opened)
+    return plugins
 
 
 def _imports(file: Path) -> Iterator[tuple[str, str | None]]:

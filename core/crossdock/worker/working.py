@@ -40,11 +40,12 @@ WRITTEN_DOWN = b"k"
 """What the owner answers when it has written down how a step ended."""
 
 
-def work(project: "Project", send: Send, channel: int) -> None:
+def work(project: "Project", plugins: Plugins, send: Send, channel: int) -> None:
     """Do what the owner says: run what it claimed, or check everything that could be run.
 
     Args:
         project: The project.
+        plugins: The plugins that are installed, and the adaptors that are known to be used.
         send: Hands a JSON object to the owner.
         channel: Where the owner's order comes from, and its answers.
     """
@@ -54,10 +55,10 @@ def work(project: "Project", send: Send, channel: int) -> None:
     redactor = Redactor()
     redactor.tell = lambda secret: send({"secret": secret})
     if claimed is None:
-        send({"faults": [error_record(fault) for fault in _faults(project, redactor)]})
+        send({"faults": [error_record(fault) for fault in _faults(project, plugins, redactor)]})
         return
     try:
-        run = _prepared(project, claimed, redactor, _Progress(send, owner))
+        run = _prepared(project, claimed, plugins, redactor, _Progress(send, owner))
         run.execute()
     except CrossdockError as error:
         send({"refused": error_record(error)})
@@ -65,11 +66,11 @@ def work(project: "Project", send: Send, channel: int) -> None:
     send({"finished": _finished(run, project.definitions[claimed.workflow].limits.output_mb)})
 
 
-def _prepared(project: "Project", claimed: "Claimed", redactor: Redactor, progress: "_Progress") -> Run:
+def _prepared(
+    project: "Project", claimed: "Claimed", plugins: Plugins, redactor: Redactor, progress: "_Progress"
+) -> Run:
     """Load what is to be run, in an environment that holds what it may see."""
     definition = project.definition(claimed.workflow)
-    plugins = Plugins()
-    plugins.load()
     credentials = resolved(project.credentials_of(claimed.workflow), plugins=plugins, redactor=redactor)
     _hide_environment(project.serve.env)
     plugins.register("crossdock", progress)
@@ -116,10 +117,9 @@ def _sealed(kept: Mapping[str, Any]) -> Sealed:
     return Sealed.of(State(kept))
 
 
-def _faults(project: "Project", redactor: Redactor) -> list[CrossdockError]:
+def _faults(project: "Project", plugins: Plugins, redactor: Redactor) -> list[CrossdockError]:
     """Find what keeps workflows from being run: jobs that can't be loaded, credentials that are missing."""
-    plugins, found = Plugins(), []
-    plugins.load()
+    found = []
     for name in project.workflow_names:
         try:
             credentials = resolved(project.credentials_of(name), plugins=plugins, redactor=redactor)
