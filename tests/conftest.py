@@ -5,6 +5,7 @@ pytest_plugins = [
     "fix_browser",
     "fix_command",
     "fix_distribution",
+    "fix_keyring",
     "fix_measured",
     "fix_memory",
     "fix_postgres",

@@ -15,6 +15,7 @@ from crossdock.documents import Document
 from crossdock.errors import CredentialError, closest
 from crossdock.plugins import Plugins
 from crossdock.redaction import Redactor
+from crossdock.references import Resolved
 
 
 class Given(NamedTuple):
@@ -27,7 +28,7 @@ class Given(NamedTuple):
 class _Unresolved(Plugins):
     """Leaves references to secrets as they are: a check looks up no secret."""
 
-    def resolve_secret(self, reference: str, *, what: str) -> str | None:  # noqa: ARG002 - the signature is inherited
+    def resolve_secret(self, reference: str, *, what: str) -> Resolved | None:  # noqa: ARG002 - the signature is inherited
         """Know no reference."""
         return None
 
