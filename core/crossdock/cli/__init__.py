@@ -51,6 +51,7 @@ def main() -> None:
     """Be the command ``crossdock``."""
     from crossdock.cli.adaptors import adaptors
     from crossdock.cli.check import check
+    from crossdock.cli.credentials import credentials
     from crossdock.cli.cursors import cursors
     from crossdock.cli.run import run
     from crossdock.errors import PluginError
@@ -59,6 +60,7 @@ def main() -> None:
     cli.add_command(run)
     cli.add_command(check)
     cli.add_command(adaptors)
+    cli.add_command(credentials)
     cli.add_command(cursors)
     plugins = Plugins()
     plugins.load()

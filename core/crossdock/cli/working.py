@@ -50,7 +50,7 @@ def work(order: Order, message: Message, send: Send, screen: Screen) -> None:
         screen.take({"files": folder})
         send({"files": folder})
 
-    _log_to_stderr(verbose=order.verbose)
+    log_to_stderr(verbose=order.verbose)
     redactor = Redactor()
     redactor.tell = lambda secret: send({"secret": secret})
     try:
@@ -257,7 +257,8 @@ def _traceback(error: BaseException) -> str:
     return "".join(traceback.format_exception(error))
 
 
-def _log_to_stderr(*, verbose: bool) -> None:
+def log_to_stderr(*, verbose: bool) -> None:
+    """Show on standard error what is logged: warnings and what is for information, or all of it."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(logging.Formatter("%(levelname)s %(name)s: %(message)s") if verbose else _Plain())
     logging.basicConfig(handlers=[handler], level=logging.DEBUG if verbose else logging.WARNING, force=True)
