@@ -41,11 +41,10 @@ def crossdock(tmp_path: Path) -> Crossdock:
             input=stdin,
             capture_output=True,
             text=True,
-            cwd=tmp_path,
             env=_environment(tmp_path, env),
             timeout=60,
             check=False,
-            **options,
+            **{"cwd": tmp_path, **options},
         )
         return Done(done.args, done.returncode, done.stdout, done.stderr)
 

@@ -59,11 +59,11 @@ def test_a_place_where_nobody_is_is_a_failure(crossdock: Crossdock, write_yaml: 
 
 def test_a_system_that_never_answers_is_a_failure_in_time(crossdock: Crossdock, write_yaml: WriteYaml, faulty_server):
     server = faulty_server(Stall())
-    done = check(crossdock, write_yaml(kobo(server.url)), "kobo", "--timeout", "1")
+    done = check(crossdock, write_yaml(kobo(server.url)), "kobo", "--timeout", "5")
 
     assert (done.returncode, len(server.requests)) == (1, 1)
     assert done.stdout == (
-        "kobo: failed, while connecting: there was no answer within 1 s\n"
+        "kobo: failed, while connecting: there was no answer within 5 s\n"
         "  fix: Check the address and the network, or give it more time: --timeout SECONDS.\n"
     )
 
@@ -77,6 +77,21 @@ def test_an_interrupt_ends_it(start_crossdock: StartCrossdock, write_yaml: Write
 
     assert process.communicate(timeout=20)[0] == ""
     assert process.returncode == 130
+
+
+@pytest.mark.parametrize("words", [["kobo", "clinic"], ["--all", "clinic"]])
+def test_the_credentials_of_a_project_are_checked(crossdock: Crossdock, write_job, system, tmp_path, words):
+    (tmp_path / "clinic").mkdir()
+    write_job("from crossdock import Job, set_data\njob = Job(set_data(1))", "clinic/load.py")
+    (tmp_path / "clinic" / "project.yaml").write_text(
+        "credentials: {kobo: {adaptor: http, base_url: 'http://localhost:9', verify_path: /me, token: 'env:TOKEN'}}\n"
+        f"environments: {{staging: {{credentials: {{kobo: {{base_url: '{system}'}}}}}}}}\n"
+        "workflows: {visits: {steps: {load: {job: load.py}}}}\n"
+    )
+
+    done = crossdock("credentials", "check", *words, "--env", "staging", env={"TOKEN": CANARY})
+
+    assert (done.returncode, done.stdout) == (0, f"kobo: ok, http {system} as the owner of a token\n"), done.stderr
 
 
 # name: the credential, what is said
@@ -110,7 +125,7 @@ def test_an_unknown_name_is_refused_with_the_closest_one(crossdock: Crossdock, w
     assert "there is no credential 'kobbo'; there are: kobo\n  fix: Did you mean 'kobo'?" in done.stderr
 
 
-@pytest.mark.parametrize("words", [[], ["kobo", "--all"]])
+@pytest.mark.parametrize("words", [[], ["kobo", "clinic", "--all"], ["kobo", "clinic", "other"]])
 def test_one_is_named_or_all_are_meant(crossdock: Crossdock, write_yaml: WriteYaml, words):
     done = check(crossdock, write_yaml("{}"), *words)
     assert (done.returncode, "name a credential, or say --all" in done.stderr) == (2, True)

@@ -1,11 +1,12 @@
 """`crossdock credentials list`: where each value comes from, what is missing, and no value."""
 
 import re
+import textwrap
 from pathlib import Path
 
 import pytest
 from crossdock.loading import PLUGINS
-from fix_command import Crossdock, WriteYaml, shows
+from fix_command import Crossdock, WriteJob, WriteYaml, shows
 from fix_distribution import GOOD, HOOKS, Install, path_of
 from fix_keyring import Keyring
 from pytest_httpserver import HTTPServer
@@ -75,6 +76,19 @@ def test_the_source_of_every_field_is_told_and_no_value(
     assert table.stdout.splitlines()[2].split() == ["kobo", "http", "api_key.value", "c.yaml:5", "file:key.txt", "ok"]
     assert not shows(done, CANARY, *secrets)
     assert not shows(table, CANARY, *secrets)
+
+
+def test_the_list_in_the_documentation_is_what_the_command_prints(crossdock: Crossdock, keyring: Keyring, tmp_path):
+    page = (ROOT / "docs/credentials.md").read_text()
+    (tmp_path / "credentials.yaml").write_text(re.search(r"```yaml\n(.*?)```", page, re.S)[1])
+    command, _, printed = re.search(r"^    \$ (crossdock credentials list .*?)^- ", page, re.S | re.M)[1].partition(
+        "\n"
+    )
+    keyring.set("clinic", "warehouse", CANARY)
+
+    done = crossdock(*command.split()[1:], env=keyring.env)
+
+    assert (done.returncode, done.stdout) == (3, textwrap.dedent(printed).rstrip() + "\n")
 
 
 def test_what_is_missing_is_told_with_the_fix(crossdock: Crossdock, keyring: Keyring, vault, write_yaml: WriteYaml):
@@ -161,7 +175,7 @@ def test_an_adaptor_resolves_the_references_of_its_credentials(
 
 # name: what a vault does, what is said of it
 VAULTS = {
-    "hangs": ("import threading; threading.Event().wait()", "there was no answer within 1 s"),
+    "hangs": ("import threading; threading.Event().wait()", "there was no answer within 5 s"),
     "ends": ("import os; os._exit(9)", "the process ended with exit code 9"),
 }
 
@@ -175,8 +189,8 @@ def test_a_vault_that_never_answers_ends_the_command_in_time(
     env = path_of(install("acme-vault", source, entry="vault", group=PLUGINS))
     file = write_yaml("kobo: {adaptor: http, token: 'vault:x'}")
 
-    listed = crossdock("credentials", "list", "--credentials", file, "--timeout", "1", env=env)
-    checked = crossdock("credentials", "check", "kobo", "--credentials", file, "--timeout", "1", env=env)
+    listed = crossdock("credentials", "list", "--credentials", file, "--timeout", "5", env=env)
+    checked = crossdock("credentials", "check", "kobo", "--credentials", file, "--timeout", "5", env=env)
 
     assert (listed.returncode, listed.stdout) == (3, "")
     assert f"crossdock: while looking up the values of kobo: {said}\n  fix: " in listed.stderr
@@ -212,8 +226,9 @@ def test_se_11_a_broken_file_is_refused_with_its_line_and_no_content(crossdock: 
     assert not shows(done, CANARY)
 
 
-def test_a_file_without_credentials_lists_none(crossdock: Crossdock, write_yaml: WriteYaml):
-    done = crossdock("credentials", "list", "--credentials", write_yaml("{}"))
+@pytest.mark.parametrize("command", [["list"], ["check", "--all"]])
+def test_a_file_without_credentials_has_none(crossdock: Crossdock, write_yaml: WriteYaml, command):
+    done = crossdock("credentials", *command, "--credentials", write_yaml("{}"))
     assert (done.returncode, done.stdout) == (0, "There are no credentials.\n")
 
 
@@ -223,3 +238,104 @@ def test_plain_fields_are_of_no_known_adaptor(crossdock: Crossdock, write_yaml: 
     assert (
         "the credentials file 'c.yaml' gives plain fields, and nothing says for which adaptor\n  fix: " in done.stderr
     )
+
+
+PROJECT = """\
+credentials:
+  kobo:
+    adaptor: http
+    base_url: https://kobo.example.org
+    token: env:KOBO_TOKEN
+  open: {adaptor: http}
+environments:
+  staging:
+    credentials:
+      kobo:
+        base_url: https://staging.example.org
+        timeout: 3
+  empty: {}
+workflows:
+  visits:
+    steps:
+      load: {job: load.py}
+"""
+
+
+@pytest.fixture
+def project(tmp_path, write_job: WriteJob):
+    """A project in the folder clinic."""
+    (tmp_path / "clinic").mkdir()
+    (tmp_path / "clinic" / "project.yaml").write_text(PROJECT)
+    write_job("from crossdock import Job, set_data\njob = Job(set_data(1))", "clinic/load.py")
+    return tmp_path / "clinic"
+
+
+def told(done):
+    return [(row["name"], row["field"], row["given"].replace("clinic/", ""), row["source"]) for row in done.json]
+
+
+# name: the environment, the lines that it changes or adds
+ENVIRONMENTS = {
+    "none": ([], {}),
+    "empty": (["--env", "empty"], {}),
+    "staging": (["--env", "staging"], {"base_url": "project.yaml:11", "timeout": "project.yaml:12"}),
+}
+
+
+@pytest.mark.parametrize("where", [["clinic"], ["clinic/project.yaml"], []])
+@pytest.mark.parametrize("name", ENVIRONMENTS)
+def test_the_credentials_of_a_project_are_told_with_the_lines_of_its_environment(
+    crossdock: Crossdock, project, name, where
+):
+    """Without an argument the project is that of the folder that one is in."""
+    options, changed = ENVIRONMENTS[name]
+    folder = {} if where else {"cwd": project}
+    done = crossdock("credentials", "list", *where, *options, "--json", env={"KOBO_TOKEN": CANARY}, **folder)
+
+    lines = {"base_url": "project.yaml:4", "token": "project.yaml:5", **changed}
+    assert done.returncode == 0
+    assert told(done) == [
+        *(("kobo", field, line, "env:KOBO_TOKEN" if field == "token" else "inline") for field, line in lines.items()),
+        ("open", "adaptor", "project.yaml:6", "inline"),
+    ]
+    assert not shows(done, CANARY)
+
+
+def test_a_credentials_file_counts_more_than_the_project(crossdock: Crossdock, project, write_yaml: WriteYaml):
+    file = write_yaml("kobo: {adaptor: http, token: env:OWN}")
+    done = crossdock("credentials", "list", "clinic", "--credentials", file, "--json", env={"OWN": CANARY})
+
+    assert told(done) == [
+        ("kobo", "token", "c.yaml:1", "env:OWN"),
+        ("open", "adaptor", "project.yaml:6", "inline"),
+    ]
+
+
+# name: arguments, the exit code, what is said
+WRONG = {
+    "no-project": (
+        ["credentials", "list"],
+        3,
+        "there is no project.yaml\n  fix: ",
+    ),
+    "environment": (["credentials", "list", "clinic", "--env", "stagng"], 2, "has no environment 'stagng'"),
+    "file-env": (["credentials", "list", "--credentials", "c.yaml", "--env", "x"], 2, "--env needs a PROJECT"),
+}
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_what_is_not_there_is_refused(crossdock: Crossdock, project, write_yaml: WriteYaml, name):
+    arguments, code, said = WRONG[name]
+    write_yaml("{}")
+    done = crossdock(*arguments)
+    assert (done.returncode, done.stdout) == (code, "")
+    assert said in done.stderr
+
+
+def test_a_project_with_faults_is_refused_with_all_of_them_and_no_secret(crossdock: Crossdock, project):
+    (project / "project.yaml").write_text(PROJECT.replace("env:KOBO_TOKEN", "hush-hush-1").replace("job:", "jbo:"))
+    done = crossdock("credentials", "list", "clinic")
+
+    assert (done.returncode, done.stdout) == (3, "")
+    assert "clinic/project.yaml has 2 faults:" in done.stderr
+    assert not shows(done, "hush-hush-1")

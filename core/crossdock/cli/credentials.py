@@ -4,12 +4,13 @@ import json
 import os
 import stat
 import traceback
-from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from crossdock.cli.ending import EXIT_CODES, say, table, write_result
+from crossdock.cli.given import Given, read_given
 from crossdock.errors import CredentialError, CrossdockError, closest, message_of
 from crossdock.redaction import Redactor
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 F = TypeVar("F", bound=Callable[..., Any])
 Work = Callable[["Plugins", Redactor, "Send"], Any]
 _OK, _FAILED, _REFUSED = 0, EXIT_CODES["failed"], EXIT_CODES["refused"]
+_NONE = "There are no credentials."
 _EXITS = {"ok": _OK, "failed": _FAILED, "refused": _REFUSED}
 
 
@@ -34,7 +36,13 @@ def credentials() -> None:
 
 def _options(command: F) -> F:
     for option in (
-        click.option("--credentials", "file", metavar="FILE", required=True, help="The credentials: YAML or JSON."),
+        click.option(
+            "--credentials",
+            "file",
+            metavar="FILE",
+            help="The credentials: YAML or JSON; with a PROJECT they count more than its own.",
+        ),
+        click.option("--env", metavar="NAME", help="The environment of the project whose credentials count."),
         click.option(
             "--timeout",
             metavar="SECONDS",
@@ -51,59 +59,64 @@ def _options(command: F) -> F:
 
 
 @credentials.command("list")
+@click.argument("project", metavar="[PROJECT]", required=False)
 @_options
-def list_(file: str, timeout: float, *, as_json: bool, verbose: bool) -> None:
+def list_(
+    project: str | None, file: str | None, env: str | None, timeout: float, *, as_json: bool, verbose: bool
+) -> None:
     """List the fields of the credentials, and where the value of each comes from.
 
-    References are looked up, and their values not shown. The exit code is 3 if anything is missing.
+    PROJECT is a folder with a project.yaml, or that file; by default the folder that you are in,
+    unless there is a --credentials FILE. References are looked up, and their values not shown. The
+    exit code is 3 if anything is missing.
     """
-    given = _read(file)
+    given = read_given(project, file, env)
     asked = _Asked(lambda plugins, redactor, send: _listed(given, plugins, redactor, send))
     rows = asked.answer(timeout, verbose=verbose)
     if rows is None:
         raise CredentialError(f"while {asked.doing}: {asked.ending}", fix=asked.fix)
     write_result((json.dumps(rows, indent=2, ensure_ascii=False) if as_json else _table(rows)) + "\n", None)
-    _warn_of_readers(file, rows)
+    _warn_of_readers(given.files, rows)
     missing = any(row["problem"] for row in rows)
     click.get_current_context().exit(_REFUSED if missing else _OK)
 
 
 @credentials.command()
-@click.argument("name", metavar="NAME", required=False)
-@click.option("--all", "everything", is_flag=True, help="Check all of them.")
+@click.argument("words", metavar="NAME [PROJECT]", nargs=-1)
+@click.option("--all", "everything", is_flag=True, help="Check all of them; NAME is left out.")
 @_options
-def check(name: str | None, file: str, timeout: float, *, everything: bool, as_json: bool, verbose: bool) -> None:
+def check(
+    words: tuple[str, ...],
+    file: str | None,
+    env: str | None,
+    timeout: float,
+    *,
+    everything: bool,
+    as_json: bool,
+    verbose: bool,
+) -> None:
     """Connect with a credential, and ask the system whether it lets one in.
 
-    Nothing is written there. The exit code is 0 if it does, 1 if it does not or can't be reached,
-    and 3 if the credential is missing or invalid.
+    PROJECT is as for `crossdock credentials list`. Nothing is written to the system. The exit code
+    is 0 if it lets one in, 1 if it does not or can't be reached, and 3 if the credential is missing
+    or invalid.
     """
-    if (name is None) != everything:
-        raise click.UsageError("name a credential, or say --all")
-    given = _read(file)
+    name, project = _words(words, everything=everything)
+    given = read_given(project, file, env)
     verdicts = [
         _verdict(named, given.entries[named], timeout, verbose=verbose) for named in _chosen(given.entries, name)
     ]
-    shown = json.dumps(verdicts, indent=2, ensure_ascii=False) if as_json else "\n".join(map(_line, verdicts))
+    shown = json.dumps(verdicts, indent=2, ensure_ascii=False) if as_json else "\n".join(map(_line, verdicts)) or _NONE
     write_result(shown + "\n", None)
     click.get_current_context().exit(max((_EXITS[verdict["status"]] for verdict in verdicts), default=_OK))
 
 
-class _Given(NamedTuple):
-    """Credentials as they are written, and where each part of them stands."""
-
-    entries: Mapping[str, Mapping[str, Any]]
-    place: Callable[..., str]
-
-
-def _read(file: str) -> _Given:
-    from crossdock.credentials import entries_from  # imported late: --help needs none of it
-    from crossdock.documents import read_document
-
-    what = f"the credentials file {file!r}"
-    document = read_document(file, what=what, error=CredentialError)
-    entries = entries_from(document.content, (), what=what) if document.content != {} else {}
-    return _Given(entries, lambda *path: f"{file}:{document.line(*path)}")
+def _words(words: tuple[str, ...], *, everything: bool) -> tuple[str | None, str | None]:
+    """Give the name of the credential, which --all stands for, and the project."""
+    name, *rest = (None, *words) if everything else words or (None,)
+    if (name is None) != everything or len(rest) > 1:
+        raise click.UsageError("name a credential, or say --all; after that at most a project")
+    return name, next(iter(rest), None)
 
 
 def _chosen(entries: Mapping[str, Any], name: str | None) -> list[str]:
@@ -174,7 +187,7 @@ class _Asked:
             self.fix = "Tell the makers of the adaptor or plugin."
 
 
-def _listed(given: _Given, plugins: "Plugins", redactor: Redactor, send: "Send") -> list[dict[str, Any]]:
+def _listed(given: Given, plugins: "Plugins", redactor: Redactor, send: "Send") -> list[dict[str, Any]]:
     from crossdock.provenance import Origin, Status, origins
 
     rows: list[dict[str, Any]] = []
@@ -200,15 +213,15 @@ def _problem(error: CrossdockError | None) -> dict[str, str] | None:
     return None if error is None else {"code": error.code, "message": error.message, "fix": error.fix}
 
 
-def _warn_of_readers(file: str, rows: list[dict[str, Any]]) -> None:
+def _warn_of_readers(files: Sequence[str], rows: list[dict[str, Any]]) -> None:
     """Warn of secrets in a file that others may read."""
-    written = [row["given"] for row in rows if row["secret"]]
-    mode = os.stat(file).st_mode
-    if written and mode & (stat.S_IRGRP | stat.S_IROTH):
-        say(
-            f"warning: {written[0]} holds a secret, and other users of this machine can read the file\n"
-            f"  fix: chmod 600 {file}, or keep the secret elsewhere: env:NAME, file:PATH, keyring:SERVICE/NAME"
-        )
+    for file in files:
+        written = [row["given"] for row in rows if row["secret"] and row["given"].rpartition(":")[0] == file]
+        if written and os.stat(file).st_mode & (stat.S_IRGRP | stat.S_IROTH):
+            say(
+                f"warning: {written[0]} holds a secret, and other users of this machine can read the file\n"
+                f"  fix: chmod 600 {file}, or keep the secret elsewhere: env:NAME, file:PATH, keyring:SERVICE/NAME"
+            )
 
 
 def _unusable(name: str, plugins: "Plugins") -> CrossdockError | None:
@@ -225,7 +238,7 @@ def _unusable(name: str, plugins: "Plugins") -> CrossdockError | None:
 
 def _table(rows: list[dict[str, Any]]) -> str:
     if not rows:
-        return "There are no credentials."
+        return _NONE
     columns = ("name", "adaptor", "field", "given", "source", "status")
     heads = ["NAME", "ADAPTOR", "FIELD", "GIVEN IN", "SOURCE", "STATUS"]
     lines = [table([heads, *([row[column] for column in columns] for row in rows)])]

@@ -112,7 +112,9 @@ def _length(given: Any) -> timedelta:
 def _is_reference(given: str) -> str:
     if REFERENCE.fullmatch(given) is None:
         raise wrong(
-            Code.SECRET_INLINE, "holds a secret itself", "Keep it elsewhere, and write env:NAME or file:PATH here."
+            Code.SECRET_INLINE,
+            "holds a secret itself",
+            "Keep it elsewhere, and write env:NAME, file:PATH or keyring:SERVICE/NAME here.",
         )
     return given
 
@@ -176,7 +178,7 @@ Length = Annotated[
 """A length of time with its unit: ``30 seconds``, ``5 minutes``, ``2 hours``, ``7 days``, ``4 weeks``."""
 
 Secret = Annotated[str, AfterValidator(_is_reference), Field(json_schema_extra={"pattern": f"^{REFERENCE.pattern}$"})]
-"""Where a secret is kept: ``env:NAME`` or ``file:PATH``."""
+"""Where a secret is kept: ``env:NAME``, ``file:PATH``, ``keyring:SERVICE/NAME``."""
 
 StatePath = Annotated[str, AfterValidator(_is_path)]
 """A path such as ``data.interventions``."""

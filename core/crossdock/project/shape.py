@@ -262,7 +262,7 @@ class AdaptorChoice(Part):
 
 
 class Credential(Part):
-    """The fields for one system, and the adaptor that they are for; secrets as env:NAME or file:PATH."""
+    """The fields for one system, and the adaptor that they are for; secrets as env:NAME, file:PATH or keyring:SERVICE/NAME."""
 
     model_config = ConfigDict(extra="allow")
 
