@@ -197,7 +197,7 @@ def _chosen(what: tuple[str, ...], environment: str | None) -> "str | InProject"
     from crossdock.cli.order import InProject
     from crossdock.project import FILE_NAME
 
-    if len(what) > 2:
+    if len(what) > 2 or not (what or os.path.isfile(FILE_NAME)):
         raise click.UsageError("Name a job file, or a project and one of its workflows.")
     if len(what) == 2:
         return InProject.of(what[0], what[1], environment)

@@ -144,14 +144,14 @@ def _given(order: Order, message: Message) -> list[tuple[Any, str]]:
     given: list[tuple[Any, str]] = []
     if message.configuration is not None:
         given.append((message.configuration, "'configuration' of the input"))
-    if isinstance(order.what, InProject):
-        given.append((order.what.project.credentials_of(order.what.workflow), order.file))
+    if isinstance(order.what, InProject) and (listed := order.what.project.credentials_of(order.what.workflow)):
+        given.append((listed, order.file))
     if order.credentials is not None:
         from crossdock.documents import read_document
 
         what = f"the credentials file {order.credentials!r}"
         given.append((read_document(order.credentials, what=what, error=CredentialError).content, what))
-    return [(fields, what) for fields, what in given if fields]
+    return given
 
 
 def _entries(given: list[tuple[Any, str]], used: set[str], message: Message) -> dict[str, dict[str, Any]]:
