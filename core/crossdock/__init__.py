@@ -20,13 +20,15 @@ from crossdock.run import Run
 from crossdock.scope import in_run
 from crossdock.state import Answer, State
 from crossdock.trace import noted
-from crossdock.workflow import Step, Workflow
+from crossdock.workflow import Each, Edge, Step, Workflow
 
 __all__ = [
     "Adaptor",
     "AdaptorError",
     "Answer",
     "CrossdockError",
+    "Each",
+    "Edge",
     "Effect",
     "Job",
     "JobError",

@@ -201,3 +201,37 @@ class Connections:
                 self._open[key] = Connection(adaptor, self._stack.enter_context(adaptor.connect(configuration)))
             self._chosen[adaptor.name, credential] = self._open[key]
             return self._open[key]
+
+
+class Lanes:
+    """The connections of a run, several times: those of steps that run at the same time are not the same.
+
+    Args:
+        credentials: Where their configurations come from.
+    """
+
+    def __init__(self, credentials: Credentials) -> None:
+        self._credentials = credentials
+        self._all: list[Connections] = []
+        self._free: list[Connections] = []
+        self._lock = threading.Lock()
+
+    def take(self) -> Connections:
+        """Give connections that are nobody's until they are given back."""
+        with self._lock:
+            if self._free:
+                return self._free.pop()
+            self._all.append(Connections(self._credentials))
+            return self._all[-1]
+
+    def give_back(self, connections: Connections, *, broken: bool) -> None:
+        """Take connections back; ``broken`` ones are closed first, and open anew when they are used."""
+        if broken:
+            connections.close()
+        with self._lock:
+            self._free.append(connections)
+
+    def close(self) -> None:
+        """Close all of them."""
+        for connections in self._all:
+            connections.close()

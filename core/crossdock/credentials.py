@@ -72,7 +72,7 @@ class Credentials:
         seen = copy(self)
         allowed = set(names)
         seen._credentials = {name: credential for name, credential in self._credentials.items() if name in allowed}
-        seen._hidden = frozenset(self._credentials) - allowed
+        seen._hidden = self._hidden | (frozenset(self._credentials) - allowed)
         return seen
 
     def fields(self) -> dict[str, dict[str, Any]]:

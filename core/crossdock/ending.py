@@ -19,7 +19,8 @@ from crossdock.errors import (
 from crossdock.operation import Operation, mark
 from crossdock.plan import NO_ANSWER
 from crossdock.scope import Record
-from crossdock.state import Sealed, State, encode
+from crossdock.sealed import Sealed
+from crossdock.state import State, encode
 from crossdock.walk import WRITTEN, Ended
 from crossdock.workflow import Step
 
@@ -40,15 +41,15 @@ class Ending:
         run: The run that it is part of.
         step: The step.
         received: What it received from the steps before.
-        before: What the run had written down until then.
+        given: The state that its first operation was given: what it received, and what the run had written down.
         record: What the run writes down in it.
     """
 
-    def __init__(self, run: "Run", step: Step, received: Sealed, before: Mapping[str, Any], record: Record) -> None:
+    def __init__(self, run: "Run", step: Step, received: Sealed, given: State, record: Record) -> None:
         self._run = run
         self._step = step
         self._received = received
-        self._before = before
+        self._given = given
         self._record = record
         self.stopped: str | None = None
         """Why the step's job ended early, if it did."""
@@ -61,25 +62,28 @@ class Ending:
             origins: Key of the state → the operation that put it there.
         """
         self._refuse_own(state)
-        saved = {**(state.get("cursors") or {}), **self._record.cursors}
-        known = self._before.get("cursors") or {}
-        cursors = {name: at for name, at in saved.items() if known.get(name) != at}
-        written = _non_empty(failed=self._record.failed, warnings=self._record.warnings, cursors=cursors)
-        own = state.without("response", "index", "inputs", *WRITTEN)
+        lists = _non_empty(failed=self._record.failed, warnings=self._record.warnings, cursors=self._moved(state))
+        own, limit = state.without("response", "index", "inputs", *WRITTEN), self._run.size_limit
         try:
-            sealed, told = Sealed.of(own, limit=self._run.size_limit), encode(written, limit=self._run.size_limit)
+            sealed, written = self._received.then(own, self._given, limit=limit), Sealed.of(lists, limit=limit)
         except StateEncodingError as error:
             raise _blamed(error, origins) from None
-        if self._holds_secret(sealed.raw) or self._holds_secret(told):
-            masked = self._masked(own | written)
-            sealed, written = Sealed.of(masked.without(*WRITTEN)), masked.only(*WRITTEN)
+        if self._holds_secret(sealed) or self._holds_secret(written):
+            masked = self._masked(own | lists)
+            sealed, written = Sealed.of(masked.without(*WRITTEN)), Sealed.of(masked.only(*WRITTEN))
         outcome: Outcome = "partial" if self._record.failed else "success"
         return Ended(self._step.name, outcome, sealed, written, stopped=self.stopped, inner=self._record.inner)
+
+    def _moved(self, state: State) -> dict[str, Any]:
+        """Give the cursors that the step moved."""
+        saved = {**(state.get("cursors") or {}), **self._record.kept, **self._record.cursors}
+        known = self._given.get("cursors") or {}
+        return {name: at for name, at in saved.items() if known.get(name) != at}
 
     def _refuse_own(self, state: State) -> None:
         """Warn of what a job put where only the run writes: it goes no further."""
         for key in ("errors", "failed", "warnings"):
-            if key in state and state[key] is not self._before.get(key):
+            if key in state and state[key] is not self._given.get(key):
                 _logger.warning("the job wrote into state.%s, which is the run's: use a key of your own", key)
                 self._record.warnings.append({"code": "key_of_the_run", "key": key})
 
@@ -89,14 +93,14 @@ class Ending:
         if self._run.plan:
             error.add_note(NO_ANSWER)
         received = self._received
-        if self._holds_secret(received.raw):
-            received = Sealed.of(State(self._run.redactor.in_value(received.state())[0]))
-        written = self._run.redactor.in_value(self._left(error))[0]
+        if self._holds_secret(received):
+            received = Sealed.of(self._run.redactor.in_value(received.state())[0])
+        written = Sealed.of(self._run.redactor.in_value(self._left(error))[0])
         return Ended(self._step.name, outcome, received, written, error, inner=self._record.inner)
 
     def _left(self, error: BaseException) -> dict[str, Any]:
         """Give what the run wrote down, and the error; what can't be said must not hide why it failed."""
-        lists = _non_empty(failed=self._record.failed, warnings=self._record.warnings)
+        lists = _non_empty(failed=self._record.failed, warnings=self._record.warnings, cursors=self._record.kept)
         errors = {"errors": {self._step.name: error_record(error)}}
         if _is_json({**lists, **errors}):
             return {**lists, **errors}
@@ -105,8 +109,8 @@ class Ending:
         short = {"errors": {self._step.name: error_record(error, with_details=False)}}
         return {**lists, **short} if _is_json({**lists, **short}) else short
 
-    def _holds_secret(self, raw: bytes) -> bool:
-        return self._run.redactor.finds(raw.decode())
+    def _holds_secret(self, sealed: Sealed) -> bool:
+        return self._run.redactor.finds(sealed.raw)
 
     def _masked(self, state: State) -> State:
         """Mask the secrets in a state, and warn of each."""

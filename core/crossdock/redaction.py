@@ -2,6 +2,7 @@
 
 import json
 import re
+import threading
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -37,8 +38,10 @@ class Redactor:
     """
 
     def __init__(self) -> None:
-        self._forms: set[str] = set()
-        self._pattern: re.Pattern[str] | None = None
+        self._forms: frozenset[str] = frozenset()
+        self._pattern: tuple[frozenset[str], re.Pattern[str]] | None = None
+        """What masks, and the forms that it masks: a thread may learn a secret while another masks."""
+        self._lock = threading.Lock()
         self.tell: Callable[[str], None] | None = None
         """Called with each new secret: a supervising process masks the same ones."""
 
@@ -58,20 +61,23 @@ class Redactor:
             )
         if self.tell is not None:
             self.tell(secret)
-        self._forms.update(form for form in _forms(secret) if len(form) >= SHORTEST)
-        self._pattern = None
+        forms = {form for form in _forms(secret) if len(form) >= SHORTEST}
+        with self._lock:
+            self._forms = self._forms if forms <= self._forms else self._forms | forms
 
     def __call__(self, text: str) -> str:
         """Give a text with every known secret masked."""
-        if not self._forms:
+        forms, known = self._forms, self._pattern
+        if not forms:
             return text
-        if self._pattern is None:
-            self._pattern = re.compile("|".join(re.escape(form) for form in sorted(self._forms, key=len, reverse=True)))
-        return self._pattern.sub(MASK, text)
+        if known is None or known[0] is not forms:
+            pattern = re.compile("|".join(re.escape(form) for form in sorted(forms, key=len, reverse=True)))
+            known = self._pattern = forms, pattern
+        return known[1].sub(MASK, text)
 
-    def finds(self, text: str) -> bool:
-        """Tell whether a text holds a known secret."""
-        return self(text) != text
+    def finds(self, raw: bytes) -> bool:
+        """Tell whether a text in UTF-8 holds a known secret."""
+        return any(form.encode("utf-8", "surrogatepass") in raw for form in self._forms)
 
     def in_value(self, value: Any) -> tuple[Any, list[str]]:
         """Mask secrets in a JSON value.

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from crossdock.adaptor import Connections
+from crossdock.adaptor import Connections, Lanes
 from crossdock.credentials import Credentials
 from crossdock.decoding import decode
 from crossdock.ending import Cancelled, Ending, told
@@ -24,8 +24,9 @@ from crossdock.operation import Operation
 from crossdock.plan import completed
 from crossdock.plugins import Plugins
 from crossdock.redaction import Redactor
-from crossdock.scope import StopStep, Unit, unit_in_progress
-from crossdock.state import SIZE_LIMIT, Sealed, State, encode
+from crossdock.scope import StopStep, Unit, UnitKind, unit_in_progress
+from crossdock.sealed import Sealed
+from crossdock.state import SIZE_LIMIT, State, encode
 from crossdock.trace import Trace, watching
 from crossdock.walk import CUT_SHORT, GONE_WELL, WRITTEN, Ended, Walk
 from crossdock.workflow import Step, Workflow
@@ -67,7 +68,7 @@ class Run:
         trace: Where what its operations do is taken down.
         parallel: How many steps may run at the same time, where edges allow it.
         only: The names of the steps that may run; by default all.
-        kept: How other steps ended in an earlier run.
+        kept: How other steps ended in an earlier run, as plugins were told of it then.
 
     Example:
         >>> from crossdock import Job, set_data
@@ -77,6 +78,9 @@ class Run:
         >>> run.state.data
         7
     """
+
+    on_checkpoint: Callable[[dict[str, Any]], None] | None = None
+    """Called with cursors whose work was just committed: a supervising process keeps them."""
 
     def __init__(
         self,
@@ -103,9 +107,9 @@ class Run:
         self.redactor = redactor or Redactor()
         self.credentials = Credentials(credentials or {}, plugins=self.plugins, redactor=self.redactor)
         self._lock = threading.Lock()
-        self._lanes: list[Connections] = []
-        """The connections of all steps; each step has some for itself while it runs."""
-        self._free: list[Connections] = []
+        self._lanes = Lanes(self.credentials)
+        self._told: type[BaseException] | None = None
+        """What the run was told to end by, while several of its steps run."""
         self.now = now or datetime.now(UTC)
         self.size_limit = size_limit
         self.dry_run = dry_run
@@ -123,8 +127,6 @@ class Run:
         self.timings: list[Timing] = []
         self.checkpoint: dict[str, Any] = {}
         """Cursors that are kept even if the run fails later."""
-        self.on_checkpoint: Callable[[dict[str, Any]], None] | None = None
-        """Called with cursors whose work was just committed: a supervising process keeps them."""
 
     @property
     def error(self) -> BaseException | None:
@@ -139,7 +141,8 @@ class Run:
     def check(self) -> None:
         """Raise before anything runs if an operation of a job has no valid credential."""
         faults: dict[str, CredentialError] = {}
-        for step, connections, adaptor, credential in _needs(self.workflow, Connections(self.credentials)):
+        steps = [step for step in self.workflow.steps if step.name in self.walk.only]
+        for step, connections, adaptor, credential in _needs(steps, Connections(self.credentials)):
             try:
                 connections.check(adaptor, credential)
             except CredentialError as error:
@@ -159,11 +162,10 @@ class Run:
         self.plugins.run_started(self)
         with self.files, watching(self.trace):
             try:
-                self._steps(self.walk)
+                self._walked()
                 self._conclude()
             finally:
-                for connections in self._lanes:
-                    connections.close()
+                self._lanes.close()
                 self.plugins.run_finished(self)
         return self.outcome
 
@@ -185,7 +187,21 @@ class Run:
             raise KeyboardInterrupt if walk.outcome() == "interrupted" else Cancelled
         if (error := walk.error()) is not None:
             raise error
-        return walk.final().without(*WRITTEN) | {key: state[key] for key in WRITTEN if key in state}
+        left = walk.final()
+        if "inputs" in left:  # several steps were last
+            left = left | {"data": left["inputs"]}
+        return left.without("inputs", *WRITTEN) | state.only("inputs", "index", *WRITTEN)
+
+    def go_on(self) -> None:
+        """Raise what the run was told to end by, if it was: a signal reaches only the main thread."""
+        if self._told is not None:
+            raise self._told
+
+    def _walked(self) -> None:
+        try:
+            self._steps(self.walk)
+        except (KeyboardInterrupt, Cancelled) as error:
+            self.walk.cut_short = told(error, self.checkpoint)
 
     def _steps(self, walk: Walk, around: Unit | None = None) -> None:
         """Run the steps of a walk, each when all that leads to it is decided."""
@@ -197,28 +213,36 @@ class Run:
 
     def _step(self, step: Step, received: Sealed, written: dict[str, Any], around: Unit | None = None) -> Ended:
         """Run one step: whatever comes of it is how it ended."""
-        started, lane = perf_counter(), self._lane(around)
-        unit = Unit(self, "step" if around is None else "call", around, connections=lane.within(step.credentials))
-        ending = Ending(self, step, received, written, unit.record)
-        try:
-            if around is None:
-                self.plugins.step_started(self, step)
-            with unit:
-                state, origins = self._operations(step, received.state() | written, ending)
-                ended = ending.well(state, origins)
-        except BaseException as error:  # noqa: BLE001 - whatever a job raises is its outcome, not ours
-            ended = ending.badly(error)
-        ended = ended._replace(seconds=perf_counter() - started)
-        if around is None:
-            self._free.append(lane)
-            self.plugins.step_finished(self, step, ended)
+        if around is not None:
+            return self._worked(step, received, written, around.connections, around)
+        lane = self._lanes.take()
+        self.plugins.step_started(self, step)
+        ended = self._worked(step, received, written, lane, None)
+        self._lanes.give_back(lane, broken=ended.outcome not in GONE_WELL)
+        self.plugins.step_finished(self, step, ended)
         return ended
 
-    def _operations(self, step: Step, state: State, ending: Ending) -> tuple[State, dict[str, Operation]]:
-        origins = dict[str, Operation]()
+    def _worked(
+        self, step: Step, received: Sealed, written: dict[str, Any], lane: Connections, around: Unit | None
+    ) -> Ended:
+        """Do the work of a step in a unit of its own."""
+        kind: UnitKind = "step" if around is None else "call"
+        unit = Unit(self, kind, around, connections=lane.within(step.credentials), step=step.name)
+        started, given = perf_counter(), received.state() | written
+        ending = Ending(self, step, received, given, unit.record)
         try:
-            for number, operation in enumerate(step.operations, 1):
-                before, state = state, self._timed(step, number, operation, state)
+            with unit:
+                ended = ending.well(*self._operations(step, given, ending))
+        except BaseException as error:  # noqa: BLE001 - whatever a job raises is its outcome, not ours
+            ended = ending.badly(error)
+        return ended._replace(seconds=perf_counter() - started)
+
+    def _operations(self, step: Step, state: State, ending: Ending) -> tuple[State, dict[str, Operation]]:
+        origins, operations = dict[str, Operation](), step.operations
+        try:
+            for number, operation in enumerate(operations, 1):
+                self.go_on()
+                before, state = state, self._performed(step, f"{number} of {len(operations)}", operation, state)
                 origins |= {key: operation for key, value in state.items() if before.get(key) is not value}
         except StopStep as stop:
             _logger.info("%s stopped: %s", step.name, stop.reason)
@@ -226,20 +250,24 @@ class Run:
             state = stop.state
         return state, origins
 
-    def _timed(self, step: Step, number: int, operation: Operation, state: State) -> State:
-        if unit_in_progress(step.name).parent is not None:
-            return operation.perform(state)
+    def _performed(self, step: Step, which: str, operation: Operation, state: State) -> State:
+        """Perform an operation of a step; those of the run's own steps are timed, and plugins may wrap them."""
+        unit = unit_in_progress(step.name)
+        try:
+            return operation.perform(state) if unit.parent is not None else self._timed(step, operation, state)
+        except StopStep:
+            raise
+        except BaseException as error:
+            error.add_note(f"in operation {which} of {step.name}: {operation!r} ({operation.site})")
+            raise
+
+    def _timed(self, step: Step, operation: Operation, state: State) -> State:
         started, failed = perf_counter(), True
         try:
             state = self.plugins.perform(operation, state)
             failed = False
         except StopStep:
             failed = False
-            raise
-        except BaseException as error:
-            error.add_note(
-                f"in operation {number} of {len(step.operations)} of {step.name}: {operation!r} ({operation.site})"
-            )
             raise
         finally:
             self.timings.append(Timing(step.name, operation, perf_counter() - started, failed))
@@ -258,21 +286,14 @@ class Run:
                         running.add(pool.submit(copy_context().run, self._step, step, received, written, None))
                     if not running:
                         return
-                    done, running = wait(running, return_when=FIRST_COMPLETED)
-                    for future in done:
+                    for future in wait(running, return_when=FIRST_COMPLETED).done:
                         walk.end(future.result())
-            except BaseException as error:  # noqa: BLE001 - a signal reaches the main thread
-                walk.cut_short = told(error, self.checkpoint)
-
-    def _lane(self, around: Unit | None) -> Connections:
-        """Give the connections of a step; those of two steps that run at the same time are not the same."""
-        if around is not None:
-            return around.connections
-        with self._lock:
-            if not self._free:
-                self._free.append(Connections(self.credentials))
-                self._lanes += self._free
-            return self._free.pop()
+                        running.discard(future)
+            except (KeyboardInterrupt, Cancelled) as error:
+                self._told = type(error)
+                for future in running:  # what they committed until they see it must not be lost
+                    walk.end(future.result())
+                raise
 
     def _conclude(self) -> None:
         """Take from the walk how the run ended, and what is left of it."""
@@ -281,10 +302,11 @@ class Run:
         if self.outcome not in GONE_WELL:  # what was saved stands for work that the next run has to do again
             cursors = {**(self._given_cursors or {}), **self.checkpoint}
             state = state.without("cursors") | ({"cursors": cursors} if cursors else {})
-        if self.walk.edge_errors:
+        if "errors" in state:
             state = state | {"errors": self.redactor.in_value(state["errors"])[0]}
         places = {name: place for place, name in enumerate(self.workflow.order)}
         self.timings.sort(key=lambda timing: places[timing.step])
+        self.plan.sort(key=lambda entry: places[entry.get("step", self.workflow.order[0])])
         self.state = self._planned(state) if self.dry_run else state
 
     def plan_write(self, entry: Mapping[str, Any]) -> None:
@@ -292,9 +314,12 @@ class Run:
 
         Args:
             entry: What would be written, and how. The ``operation`` of the adaptor that does it, its
-                ``line`` and its ``system`` are added unless they are there.
+                ``line`` and its ``system`` are added unless they are there, and the ``step`` if the
+                workflow has several.
         """
-        listed = self.redactor.in_value(decode(encode(completed(entry))))[0]
+        several = len(self.workflow.steps) > 1
+        step = {"step": unit_in_progress("a planned write").step} if several else {}
+        listed = self.redactor.in_value(decode(encode({**step, **completed(entry)})))[0]
         with self._lock:
             self.plan.append(listed)
 
@@ -307,9 +332,11 @@ class Run:
         """Keep cursors even if the run fails later; the work that they stand for is committed."""
         if self.dry_run:
             return
-        self.checkpoint |= cursors
-        if self.on_checkpoint is not None:
-            self.on_checkpoint(cursors)
+        unit_in_progress("a checkpoint").root().record.kept.update(cursors)
+        with self._lock:
+            self.checkpoint |= cursors
+            if self.on_checkpoint is not None:
+                self.on_checkpoint(cursors)
 
 
 def _told_of(walk: Walk, item: Any) -> list[dict[str, Any]]:
@@ -321,12 +348,12 @@ def _told_of(walk: Walk, item: Any) -> list[dict[str, Any]]:
     return told
 
 
-def _needs(workflow: Workflow, connections: Connections) -> Iterator[tuple[str, Connections, Any, str | None]]:
-    """Give what the operations of a workflow reach, and how the step that they belong to sees it."""
-    for step in workflow.steps:
+def _needs(steps: Iterable[Step], connections: Connections) -> Iterator[tuple[str, Connections, Any, str | None]]:
+    """Give what the operations of steps reach, and how the step that they belong to sees it."""
+    for step in steps:
         seen = connections.within(step.credentials)
         for part in all_parts(step.job):
             if isinstance(part, Workflow):
-                yield from _needs(part, seen)
+                yield from _needs(part.steps, seen)
             elif part.declaration.adaptor is not None:
                 yield step.name, seen, part.declaration.adaptor, part.credential

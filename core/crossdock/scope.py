@@ -130,13 +130,15 @@ _counting = threading.Lock()
 class Record:
     """What a run writes down at once, so that no way of calling an operation loses it."""
 
-    __slots__ = ("_counted", "cursors", "failed", "inner", "stopped_at", "warnings")
+    __slots__ = ("_counted", "cursors", "failed", "inner", "kept", "stopped_at", "warnings")
 
     def __init__(self) -> None:
         self.warnings: list[dict[str, Any]] = []
         self._counted: dict[CountedKey, dict[str, Any]] | None = None  # few items count, and there may be a million
         self.failed: list[dict[str, Any]] = []
         self.cursors: dict[str, Any] = {}
+        self.kept: dict[str, Any] = {}
+        """The cursors of a step that are kept even if it fails later."""
         self.stopped_at: list[Any] = []
         self.inner: list[dict[str, Any]] = []
         """How steps of workflows ended that ran inside: at most the first of them."""
@@ -211,6 +213,7 @@ class Unit:
         gate: In a concurrent loop, the lock that lets one item at a time use connections that
             know units.
         connections: What it reaches systems through; by default as the unit around it.
+        step: The name of the step of the run; by default as the unit around it.
     """
 
     __slots__ = (
@@ -226,6 +229,7 @@ class Unit:
         "protects",
         "record",
         "run",
+        "step",
         "threads",
     )
 
@@ -238,11 +242,13 @@ class Unit:
         protects: bool = True,
         gate: "threading.Lock | None" = None,
         connections: "Connections | None" = None,
+        step: str = "",
     ) -> None:
         given = connections if connections is not None or parent is None else parent.connections
         assert given is not None  # noqa: S101 - the unit of a step is given its own
         self.connections: Connections = given
         self.run = run
+        self.step: str = step if parent is None else parent.step
         self.kind = kind
         self.parent = parent
         self.protects = protects
@@ -305,7 +311,12 @@ class Unit:
                 self._stack.enter_context(connection.unit())
                 self._joined.add(connection)
 
+    def root(self) -> "Unit":
+        """Give the unit around all: that of the step."""
+        return self if self.parent is None else self.parent.root()
+
     def __enter__(self) -> Self:
+        self.run.go_on()
         self._token = open_unit.set(self)
         return self
 

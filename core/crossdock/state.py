@@ -9,6 +9,7 @@ import math
 import re
 from collections.abc import Callable, Iterator, Mapping
 from datetime import date, datetime
+from itertools import chain, compress
 from typing import Any, NoReturn
 
 from crossdock.errors import StateEncodingError, StateError, StateTooLargeError
@@ -144,53 +145,34 @@ def encode(value: Any, *, limit: int | None = None) -> bytes:
         >>> encode({"seen_on": date(2024, 5, 2), "price": Decimal("1.50")})
         b'{"seen_on":"2024-05-02","price":"1.50"}'
     """
-    return _encoded(value, limit)[0]
+    raw = encoded(dict(value) if type(value) is State else value)[0]
+    if limit is not None and len(raw) > limit:
+        sizes = {key: len(dump(item)) for key, item in value.items()} if isinstance(value, dict) else {}
+        raise too_large(sizes, len(raw), limit)
+    return raw
 
 
-class Sealed:
-    """A state as it goes from one step to the next: bytes that no job can change any more.
+def encoded(value: Any, *keys: str) -> tuple[bytes, bool]:
+    """Give the JSON bytes of a value, and whether it is already all that they say.
 
-    Example:
-        >>> sealed = Sealed.of(State(data=date(2024, 5, 2)))
-        >>> sealed.raw, sealed.state().data
-        (b'{"data":"2024-05-02"}', '2024-05-02')
+    Args:
+        value: Any value of a state.
+        keys: Where it stands in the state.
+
+    Raises:
+        StateEncodingError: As for ``encode``.
     """
-
-    __slots__ = ("_live", "raw")
-
-    def __init__(self, raw: bytes) -> None:
-        self.raw = raw
-        self._live: State | None = None
-
-    @classmethod
-    def of(cls, state: State, *, limit: int | None = None) -> "Sealed":
-        """Seal a state; the arguments and errors are those of ``encode``."""
-        raw, plain = _encoded(state, limit)
-        sealed = cls(raw)
-        sealed._live = state if plain else None
-        return sealed
-
-    def state(self) -> State:
-        """Give the state, each time one that shares nothing with those given before."""
-        live, self._live = self._live, None  # the first reader gets what is there: reading it back takes longer
-        return live if live is not None else State(json.loads(self.raw))
-
-
-def _encoded(value: Any, limit: int | None) -> tuple[bytes, bool]:
-    """Give the bytes, and whether the value is already all that they say."""
     try:
-        plain = is_plain(dict(value) if type(value) is State else value)
+        plain = is_plain(value, len(keys))
         if not plain:
-            check_json(value, 0)
-        encoded = dump(value)
+            check_json(value, len(keys))
+        return dump(value), plain
     except NotJsonError as fault:
+        fault.path += reversed(keys)
         key = str(fault.path[-1]) if fault.path else ""
         raise StateEncodingError(
             f"{fault.reason} at {fault.where()} of the state", path=fault.where(), key=key
         ) from None
-    if limit is not None and len(encoded) > limit:
-        raise _too_large(value, len(encoded), limit)
-    return encoded, plain
 
 
 class NotJsonError(Exception):
@@ -201,10 +183,13 @@ class NotJsonError(Exception):
         self.reason = reason
         self.code = code
         self.path: list[str | int] = [] if key is None else [key]
+        self.below = ""
+        """Where it is below the path, if that was not collected."""
 
     def where(self) -> str:
         """Give the path."""
-        return "$" + "".join(f"[{step}]" if isinstance(step, int) else path_step(step) for step in reversed(self.path))
+        steps = [f"[{step}]" if isinstance(step, int) else path_step(step) for step in reversed(self.path)]
+        return "".join(["$", *steps, self.below])
 
 
 def path_step(key: str) -> str:
@@ -214,32 +199,35 @@ def path_step(key: str) -> str:
 
 _SURROGATES = re.compile("[\ud800-\udfff]")
 _PLAIN = frozenset({str, int, bool, type(None)})
+_CONTAINERS = frozenset({dict, list})
+_JSON = _PLAIN | _CONTAINERS | {float}
 _TEXT = frozenset({str})
 _AS_TEXT: dict[type, Callable[[Any], str]] = {datetime: datetime.isoformat, date: date.isoformat}
 
 
 def is_plain(value: Any, depth: int = 0) -> bool:
-    """Tell quickly whether all of it is plain JSON, as nearly everything is; what is not is looked at again."""
+    """Tell quickly whether all of it is plain JSON, as nearly everything is; what is not is looked at again.
+
+    It goes down a level at a time, so that the loops over all items are not Python's. A float that
+    is no JSON number is left to who writes it.
+    """
+    if type(value) not in _CONTAINERS:
+        return type(value) in _JSON
     level = [value]
     for _ in range(depth, MAX_DEPTH):
-        below: list[Any] = []
-        for part in level:
-            kind = type(part)
-            if kind is dict and not _TEXT.issuperset(map(type, part)):
-                return False
-            if kind is not dict and kind is not list:
-                return False
-            items = part.values() if kind is dict else part
-            if not _PLAIN.issuperset(map(type, items)):
-                below += [item for item in items if type(item) not in _PLAIN and not _is_number(item)]
-        if not below:
+        dicts = [part for part in level if type(part) is dict]
+        if not _TEXT.issuperset(map(type, chain.from_iterable(dicts))):
+            return False
+        lists = (part for part in level if type(part) is list)
+        items = [*chain.from_iterable(map(dict.values, dicts)), *chain.from_iterable(lists)]
+        kinds = list(map(type, items))
+        found = set(kinds)
+        if not found <= _JSON:
+            return False
+        if found.isdisjoint(_CONTAINERS):
             return True
-        level = below
+        level = list(compress(items, map(_CONTAINERS.__contains__, kinds)))
     return False
-
-
-def _is_number(value: Any) -> bool:
-    return type(value) is float and math.isfinite(value)
 
 
 def check_json(value: Any, depth: int) -> None:
@@ -286,7 +274,8 @@ def dump(value: Any) -> bytes:
     """Write what has been checked as JSON."""
     try:
         text = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"), default=_as_text)
-    except ValueError:  # str() of over 4,300 digits
+    except ValueError:  # no JSON number, or str() of over 4,300 digits
+        check_json(value, 0)
         raise NotJsonError("a whole number that is too long") from None
     try:
         return text.encode()
@@ -307,7 +296,7 @@ def _surrogate(value: Any) -> NotJsonError:
     """Find the text that has no UTF-8 form; only looked for after encoding failed."""
     path = next((path for path, text in texts(value) if _SURROGATES.search(text)), "$")
     fault = NotJsonError("text with a lone surrogate is not Unicode", code="invalid_unicode")
-    fault.where = lambda: path  # type: ignore[method-assign]
+    fault.below = path.removeprefix("$")
     return fault
 
 
@@ -324,8 +313,14 @@ def texts(value: Any, path: str = "$") -> Iterator[tuple[str, str]]:
             yield from texts(item, f"{path}[{index}]")
 
 
-def _too_large(value: Any, size: int, limit: int) -> StateTooLargeError:
-    sizes = {key: len(dump(item)) for key, item in value.items()} if isinstance(value, dict) else {}
+def too_large(sizes: Mapping[str, int], size: int, limit: int) -> StateTooLargeError:
+    """Say that a state is too large, and which of its keys are the largest.
+
+    Args:
+        sizes: Key → the bytes of its value.
+        size: How many bytes the state has.
+        limit: How many it may have.
+    """
     largest = dict(sorted(sizes.items(), key=lambda pair: -pair[1])[:3])
     named = ", ".join(f"{key!r} {_megabytes(part)}" for key, part in largest.items())
     return StateTooLargeError(

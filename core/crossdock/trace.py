@@ -84,8 +84,8 @@ class Span:
         """Give the span of an operation that runs inside this one; None if it has none of its own."""
         if self._is_into(operation):
             return None
-        key = (operation.name, operation.site.file, operation.site.line) if self.depth else len(self.spans)
         with self._trace.lock:
+            key = (operation.name, operation.site.file, operation.site.line) if self.depth else len(self.spans)
             span = self.spans.get(key)
             if span is None and self._trace.may_grow(self.depth):
                 span = self.spans[key] = Span(self._trace, operation, self.depth + 1)

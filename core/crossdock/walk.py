@@ -10,8 +10,10 @@ from functools import cached_property
 from typing import Any, Literal, NamedTuple
 
 from crossdock.error_record import error_record
-from crossdock.errors import EdgeError, Outcome, message_of
-from crossdock.state import Sealed, State
+from crossdock.errors import ArgumentError, EdgeError, Outcome, message_of
+from crossdock.scope import StopStep
+from crossdock.sealed import Sealed
+from crossdock.state import State
 from crossdock.workflow import Edge, Step, Workflow, condition_name
 
 WRITTEN = ("cursors", "errors", "failed", "warnings")
@@ -36,7 +38,7 @@ class Ended(NamedTuple):
     outcome: Outcome
     state: Sealed | None
     """What it hands on, or had received if it failed, without what the run wrote down; None once nobody needs it."""
-    written: Mapping[str, Any]
+    written: Sealed
     """What the run wrote down in it, under the keys of ``WRITTEN``."""
     error: BaseException | None = None
     stopped: str | None = None
@@ -63,7 +65,11 @@ class Walk:
         workflow: Its steps and edges.
         state: What the first steps receive.
         only: The steps that may run; by default all.
-        kept: How other steps ended in an earlier run: edges from them count.
+        kept: How steps ended in an earlier run, as plugins were told of it then. Those that lead to the ones
+            that may run count as if they had run in this walk; the others do not count.
+
+    Raises:
+        ArgumentError: What a kept step handed on is not there any more.
     """
 
     def __init__(
@@ -71,8 +77,7 @@ class Walk:
     ) -> None:
         self.workflow = workflow
         self._given = state
-        self._written = {key: state[key] for key in WRITTEN if key in state}
-        self._only = {step.name for step in workflow.steps} if only is None else set(only)
+        self.only = {step.name for step in workflow.steps} if only is None else set(only)
         self._begun: set[str] = set()
         self.ended: dict[str, Ended] = {}
         self.decisions: list[Decision] = []
@@ -80,16 +85,36 @@ class Walk:
         self.edge_errors: dict[str, EdgeError] = {}
         self.cut_short: tuple[Outcome, BaseException] | None = None
         """How it was ended from outside, if it was."""
-        for ended in kept:
-            self.end(ended._replace(kept=True))
+        counting = self._before_those_that_may_run()
+        known = {ended.step: ended for ended in kept}
+        for name in workflow.order:
+            if name in known and name in counting:
+                self._keep(known[name])
+
+    def _before_those_that_may_run(self) -> set[str]:
+        """Give the steps that may run, and all that lead to them."""
+        found = set(self.only)
+        for name in reversed(self.workflow.order):
+            if name in found:
+                found.update(self.workflow.origins[name])
+        return found
+
+    def _keep(self, ended: Ended) -> None:
+        if ended.state is None:
+            raise ArgumentError(f"what the step {ended.step!r} handed on was not kept", fix="Run that step, too.")
+        self.end(ended._replace(kept=True))
 
     @cached_property
     def _received(self) -> Sealed:
         return Sealed.of(self._given.without(*WRITTEN))
 
+    @cached_property
+    def _written(self) -> Sealed:
+        return Sealed.of(self._given.only(*WRITTEN))
+
     def ready(self) -> list[Step]:
         """Give the steps that can run now, in the order in which the workflow lists them."""
-        if self.cut_short or any(ended.outcome in CUT_SHORT for ended in self.ended.values()):
+        if self.cut_short or self._is_told_to_end():
             return []
         fates = self._fates()
         return [step for step in self.workflow.steps if fates[step.name] == "ready"]
@@ -115,7 +140,7 @@ class Walk:
 
     def outcome(self) -> Outcome:
         """Give how all of it ended: the worst of what no failure edge handled."""
-        outcomes: list[Outcome] = ["success", *(self.left_of(name) for name in self._mine())]
+        outcomes: list[Outcome] = ["success", *map(self.left_of, self.ended)]
         outcomes += ["crashed"] if self.edge_errors else []
         outcomes += [self.cut_short[0]] if self.cut_short else []
         return min(outcomes, key=_WORST.index)
@@ -125,33 +150,50 @@ class Walk:
         worst = self.outcome()
         if worst in GONE_WELL:
             return None
-        of_steps = [self.ended[name].error for name in self._mine() if self.left_of(name) == worst]
+        of_steps = [self.ended[name].error for name in self._in_order() if self.left_of(name) == worst]
+        of_edges = [self.edge_errors[what] for what in sorted(self.edge_errors)] if worst == "crashed" else []
         outside = [self.cut_short[1]] if self.cut_short else []
-        return next(iter([*outside, *of_steps, *self.edge_errors.values()]))
+        return next((error for error in [*of_steps, *of_edges, *outside] if error is not None), None)
 
     def left_of(self, name: str) -> Outcome:
-        """Give what a step's end means for the whole: one that a failure edge handled means nothing."""
+        """Give what a step's end means for the whole: one that a failure edge handles means nothing."""
         outcome = self.ended[name].outcome
-        handled = outcome in MADE_GOOD and any(d.followed and d.edge.after == "on_failure" for d in self._from(name))
-        return "success" if handled else outcome
+        handled = any(d.followed and d.edge.after == "on_failure" and self._goes_on(d) for d in self._from(name))
+        return "success" if handled and outcome in MADE_GOOD else outcome
 
     def final(self) -> State:
         """Give the final state: that of the last step, or, where several were last, theirs under ``inputs``."""
-        mine = self._mine()
-        leaves = [name for name in mine if not any(d.followed and d.edge.to in self._only for d in self._from(name))]
-        written = self._written_in(mine)
-        if self.edge_errors:
-            of_edges = {name: error_record(error) for name, error in self.edge_errors.items()}
-            written["errors"] = {**written.get("errors", {}), **of_edges}
+        names = self._in_order()
+        leaves = [name for name in names if not any(d.followed and d.edge.to in self.ended for d in self._from(name))]
+        written = self._written_in(names)
+        if errors := self._errors_beside():
+            written["errors"] = {**written.get("errors", {}), **errors}
         return self._met(leaves).state() | {key: value for key, value in written.items() if value}
 
     def skipped(self) -> dict[str, str]:
         """Give the steps that did not run though they might have, each with the reason."""
-        return {name: self._reason(name) for name, fate in self._fates().items() if fate == "skipped"}
+        fates = {name: fate for name, fate in self._fates().items() if name in self.only}
+        reasons = {name: self._reason(name) for name, fate in fates.items() if fate == "skipped"}
+        never = {name: f"the run was {self.outcome()}" for name, fate in fates.items() if fate in ("open", "ready")}
+        return {**reasons, **never}
 
-    def _mine(self) -> list[str]:
-        """Give the steps that ended in this walk, in their order."""
-        return [name for name in self.workflow.order if name in self.ended and not self.ended[name].kept]
+    def _errors_beside(self) -> dict[str, Any]:
+        """Give the errors that are no step's, as records: those of edges, and what ended the walk between steps."""
+        errors: dict[str, BaseException] = {what: self.edge_errors[what] for what in sorted(self.edge_errors)}
+        if self.cut_short is not None and not self._is_told_to_end():
+            errors[self.workflow.name] = self.cut_short[1]
+        return {what: error_record(error) for what, error in errors.items()}
+
+    def _is_told_to_end(self) -> bool:
+        return any(ended.outcome in CUT_SHORT for ended in self.ended.values())
+
+    def _in_order(self) -> list[str]:
+        """Give the steps that ended, in their order."""
+        return [name for name in self.workflow.order if name in self.ended]
+
+    def _goes_on(self, decision: Decision) -> bool:
+        """Tell whether the step that an edge leads to runs, or has run."""
+        return decision.edge.to in self.only or decision.edge.to in self.ended
 
     def _from(self, name: str) -> Iterator[Decision]:
         return (decision for decision in self.decisions if decision.origin == name)
@@ -169,16 +211,17 @@ class Walk:
     def _fate(self, name: str, origins: list[Fate]) -> Fate:
         if name in self._begun:
             return "ended" if name in self.ended else "open"
-        if name not in self._only:
-            return "absent"
         if "open" in origins or "ready" in origins:
             return "open"
         leads_here = "ended" in origins or "skipped" in origins  # else it is where this walk begins
-        return "skipped" if leads_here and not any(d.followed for d in self._to(name)) else "ready"
+        if leads_here and not any(d.followed for d in self._to(name)):
+            return "skipped"
+        return "ready" if name in self.only else "absent"
 
     def _reason(self, name: str) -> str:
-        asked = [f"{decision.origin}: {decision.why}" for decision in self._to(name)]
-        return "; ".join(asked) or "no step that leads to it ran"
+        asked = sorted(self._to(name), key=lambda decision: self.workflow.order.index(decision.origin))
+        nobody = "no step that leads to it ran" if self.cut_short is None else f"the run was {self.outcome()}"
+        return "; ".join(f"{d.origin}: {d.why}" for d in asked) or nobody
 
     def _decided(self, edge: Edge, ended: Ended) -> tuple[bool, str]:
         """Tell whether an edge is followed, and why."""
@@ -190,18 +233,16 @@ class Walk:
             or (edge.after == "on_failure" and well)
         ):
             return False, why
-        if edge.when is None or ended.state is None:
-            return True, why
-        return self._asked(edge, ended)
+        return (True, why) if edge.when is None else self._asked(edge, ended)
 
     def _asked(self, edge: Edge, ended: Ended) -> tuple[bool, str]:
         """Ask the condition of an edge."""
         assert edge.when is not None and ended.state is not None  # noqa: S101, PT018 - the caller made sure
         what = f"{ended.step} → {edge.to}"
-        state = Sealed(ended.state.raw).state() | self._written_in([*self._before(ended.step), ended.step])
         try:
+            state = ended.state.state() | self._written_in([*self._before(ended.step), ended.step])
             holds = bool(edge.when(state))
-        except Exception as error:  # noqa: BLE001 - a condition is code of the job
+        except (Exception, SystemExit, StopStep) as error:  # noqa: BLE001 - a condition is code of the job
             self.edge_errors[what] = _edge_error(what, edge, error)
             return False, f"{condition_name(edge.when)} failed"
         return holds, f"{condition_name(edge.when)} gave {'true' if holds else 'false'}"
@@ -233,14 +274,14 @@ class Walk:
         all_of_it = [self._written, *(self.ended[name].written for name in names)]
         together: dict[str, Any] = {}
         for written in all_of_it:
-            for key, value in written.items():
+            for key, value in written.state().items():
                 together[key] = _added(together.get(key), value)
         return together
 
     def _release(self, name: str) -> None:
-        """Drop what a step handed on once all that it leads to have received it: it may be large."""
+        """Drop what a step handed on once all have received it that will; it may be large."""
         ended = self.ended[name]
-        targets = [d.edge.to for d in self._from(name) if d.followed and d.edge.to in self._only]
+        targets = [d.edge.to for d in self._from(name) if d.followed]
         if targets and self._begun.issuperset(targets):
             self.ended[name] = ended._replace(state=None)
 
@@ -251,7 +292,7 @@ def _added(before: Any, value: Any) -> Any:
     return {**before, **value} if isinstance(value, Mapping) else [*before, *value]
 
 
-def _edge_error(what: str, edge: Edge, error: Exception) -> EdgeError:
+def _edge_error(what: str, edge: Edge, error: BaseException) -> EdgeError:
     failed = EdgeError(
         f"the condition {condition_name(edge.when)} of the edge {what} failed: {type(error).__name__}: {message_of(error)}"
     )

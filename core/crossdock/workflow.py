@@ -13,6 +13,7 @@ from crossdock.common.paths import value_at
 from crossdock.declaration import Declaration
 from crossdock.errors import ArgumentError, WorkflowError, closest
 from crossdock.job import Job
+from crossdock.lazy import Lazy
 from crossdock.operation import Operation, as_operation
 from crossdock.scope import run_in_progress
 from crossdock.state import State
@@ -45,8 +46,8 @@ class Edge(NamedTuple):
         return self.after if self.when is None else f"{self.after}, when {condition_name(self.when)}"
 
 
-Next = str | Mapping[str, Any] | Iterable[Edge]
-"""Where a step leads: one name, name → ``on_success`` or a function of the state, or edges."""
+Next = str | Mapping[str, Any] | Iterable[str | Edge]
+"""Where a step leads: one name, name → ``on_success`` or a function of the state, or names and edges."""
 
 
 class Each(NamedTuple):
@@ -77,6 +78,9 @@ class Step:
         each: The path to the items for which it runs, one run each, or an ``Each``.
         seconds: How long it may take.
 
+    Raises:
+        ArgumentError: What it is to run is no job, or a condition of an edge is none.
+
     Example:
         >>> from crossdock import set_data
         >>> Step("load", Job(set_data(1)), next={"report": "on_success"})
@@ -95,6 +99,11 @@ class Step:
         each: str | Callable[[State], Any] | Each | None = None,
         seconds: float | None = None,
     ) -> None:
+        if not isinstance(job, Job | Workflow):
+            raise ArgumentError(
+                f"the step {name!r:.60} got a value of type {type(job).__name__} for its job",
+                fix="Give it a Job or a Workflow: Job(…).",
+            )
         self.name = name
         self.job = job
         self.next = _edges(next)
@@ -135,6 +144,8 @@ class Workflow(Operation):
     __slots__ = ("order", "origins", "steps", "workflow_name")
 
     def __init__(self, name: str, *steps: Step) -> None:
+        if not steps:
+            raise WorkflowError(f"the workflow {name!r} has no steps", fix="Give it at least one.")
         if found := faults({step.name: step.next for step in steps}, [step.name for step in steps]):
             raise WorkflowError(
                 f"the workflow {name!r} can't be: {'; '.join(fault.message for fault in found)}", fix=found[0].fix
@@ -264,13 +275,13 @@ def _edges(given: Next) -> tuple[Edge, ...]:
         return (Edge(given),)
     if isinstance(given, Mapping):
         return tuple(_edge(to, when) for to, when in given.items())
-    return tuple(given)
+    return tuple(Edge(edge) if isinstance(edge, str) else edge for edge in given)
 
 
 def _edge(to: str, when: Any) -> Edge:
-    if when in AFTER:
+    if isinstance(when, str) and when in AFTER:
         return Edge(to, when)
-    if callable(when):
+    if callable(when) and not isinstance(when, type | Lazy | Operation):
         return Edge(to, "on_success", when)
     raise ArgumentError(
         f"the edge to {to!r:.60} has {when!r:.60} for its condition",

@@ -23,6 +23,7 @@ from crossdock_http import Client, HttpConfiguration
 from database import MEMORY, database, memory_of
 from lxml import etree
 from server import dhis2_server, local_server
+from steps import step_cases
 
 
 def process(*arguments: str) -> Callable[[], float]:
@@ -187,7 +188,7 @@ def dhis2_cases(bare: httpx.Client, entry: Mapping[str, str]) -> list[Case]:
 def main() -> int:
     """Measure everything; the exit code says whether a limit was passed."""
     with tempfile.TemporaryDirectory() as folder:
-        measured = [measure(case) for case in [*cases(Path(folder)), xml_case(Path(folder))]]
+        measured = [measure(case) for case in [*cases(Path(folder)), xml_case(Path(folder)), *step_cases()]]
     with local_server() as url, httpx.Client(trust_env=False) as bare, Client(HttpConfiguration(base_url=url)) as ours:
         measured += [measure(case) for case in http_cases(url, bare, ours)]
     with dhis2_server() as entry, httpx.Client(trust_env=False) as bare:

@@ -274,7 +274,7 @@ BAD_JOBS: dict[str, tuple[str, bytes, str]] = {
 def test_cl_14_a_bad_job_is_refused_with_its_place(crossdock: Crossdock, tmp_path, name):
     path, content, said = BAD_JOBS[name]
     (tmp_path / "helper.py").write_text("# helps\nx = = 1")
-    (tmp_path / ("job.yaml" if path == "job.yaml" else "job.py")).write_bytes(content)
+    (tmp_path / ("job.txt" if path == "job.txt" else "job.py")).write_bytes(content)
     done = crossdock("run", path)
     assert (done.returncode, done.stdout, "Traceback" in done.stderr) == (3, "", False), done.stderr
     outcome, error, *_, fix = done.stderr.splitlines()

@@ -245,7 +245,7 @@ def test_timings_name_each_top_level_operation(run_job):
     assert [(t.operation.name, t.failed) for t in run.timings] == [("set_data", False), ("<lambda>", True)]
 
 
-def test_nothing_is_copied_deeply(run_job):
+def test_nothing_is_copied_deeply_between_operations(run_job):
     big = {"rows": [{"n": n} for n in range(10)]}
     seen = []
 
@@ -256,7 +256,8 @@ def test_nothing_is_copied_deeply(run_job):
         state={"data": big},
     )
 
-    assert all(data is big for data in seen)
+    assert all(data is seen[0] for data in seen)
+    assert (seen[0] == big, seen[0] is big) == (True, False), "a step has its own copy of what it receives"
 
 
 def test_the_innermost_operation_is_named_and_the_outer_one_is_in_a_note(run_job):

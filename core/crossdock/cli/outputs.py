@@ -9,7 +9,8 @@ from typing import Any
 from crossdock.cli.ending import replace_file
 from crossdock.decoding import decode
 from crossdock.errors import InputError
-from crossdock.state import Sealed, State, encode
+from crossdock.sealed import Sealed
+from crossdock.state import State, encode
 from crossdock.walk import Ended
 
 KEPT = ".crossdock"
@@ -56,7 +57,7 @@ class StepOutputs:
             "seconds": round(ended.seconds, 3),
         }
         about["inner"] = list(ended.inner)
-        whole = encode({**about, "written": ended.written}).decode()
+        whole = encode({**about, "written": ended.written.state()}).decode()
         replace_file(str(self._file(ended.step)), f'{whole[:-1]},"state":{ended.state.raw.decode()}}}\n')
 
     def forget(self, steps: Iterable[str]) -> None:
@@ -69,8 +70,8 @@ class StepOutputs:
         kept = self._read(step)
         if kept is None:
             return None
-        sealed = Sealed.of(State(kept["state"]))
-        return Ended(step, kept["outcome"], sealed, kept["written"], seconds=kept["seconds"])
+        sealed, written = Sealed.of(State(kept["state"])), Sealed.of(State(kept["written"]))
+        return Ended(step, kept["outcome"], sealed, written, seconds=kept["seconds"])
 
     def outcomes(self, steps: Iterable[str]) -> dict[str, dict[str, Any]]:
         """Give how each step ended when it last ran, and when that was."""

@@ -183,7 +183,7 @@ def test_rows_may_come_from_two_queries_at_a_time(run_sql, two_tables, postgres)
         first, second = (postgresql.rows(f"select n from a order by n {way}").result() for way in ("asc", "desc"))
         return s.result([(one["n"], two["n"]) for one, two in zip(first, second, strict=True)])
 
-    assert run_sql(pairs).state.data == [(1, 3), (2, 2), (3, 1)]
+    assert run_sql(pairs).state.data == [[1, 3], [2, 2], [3, 1]]
 
 
 def test_p44_a_fresh_state_keeps_the_connection(run_sql, two_tables):
