@@ -204,7 +204,7 @@ class Run:
             if around is None:
                 self.plugins.step_started(self, step)
             with unit:
-                state, origins = self._operations(step, received.state() | written, ending)
+                state, origins = self._operations(step, received.received() | written, ending)
                 ended = ending.well(state, origins)
         except BaseException as error:  # noqa: BLE001 - whatever a job raises is its outcome, not ours
             ended = ending.badly(error)

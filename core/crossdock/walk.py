@@ -85,7 +85,7 @@ class Walk:
 
     @cached_property
     def _received(self) -> Sealed:
-        return Sealed.of(self._given.without(*WRITTEN))
+        return Sealed.of_input(self._given.without(*WRITTEN))
 
     def ready(self) -> list[Step]:
         """Give the steps that can run now, in the order in which the workflow lists them."""

@@ -39,7 +39,7 @@ def supervise(order: Order, output: str | None, timeout: float | None) -> int:
         output: The file for the final state; standard output by default.
         timeout: Seconds after which the run is killed.
     """
-    message = Message.from_file(order.input) if order.input is not None else Message(State())
+    message = Message.from_file(order.input, order.input_form) if order.input is not None else Message(State())
     check_output(output)
     check_output(order.page, "--report")
     if isinstance(order.what, InProject):

@@ -87,7 +87,7 @@ def _prepared(order: Order, message: Message, redactor: Redactor, send: Send) ->
     trace = Trace(redactor, values=order.values, tell=lambda span: send({"span": {**span, "step": _step.get()}}))
     run = Run(
         loaded.workflow,
-        message.state,
+        message.input,
         credentials=_entries(given, {*adaptors.opened, *_adaptors(loaded.workflow)}, message),
         plugins=plugins,
         redactor=redactor,
