@@ -23,6 +23,7 @@ from crossdock.job import all_parts
 from crossdock.operation import Operation
 from crossdock.plan import completed
 from crossdock.plugins import Plugins
+from crossdock.progress import Progress
 from crossdock.redaction import Redactor
 from crossdock.scope import StopStep, Unit, unit_in_progress
 from crossdock.state import SIZE_LIMIT, Sealed, State, encode
@@ -123,6 +124,8 @@ class Run:
         self.timings: list[Timing] = []
         self.checkpoint: dict[str, Any] = {}
         """Cursors that are kept even if the run fails later."""
+        self.progress = Progress(self.state)
+        """How far its loops came, for the next run on the same input."""
         self.on_checkpoint: Callable[[dict[str, Any]], None] | None = None
         """Called with cursors whose work was just committed: a supervising process keeps them."""
 

@@ -122,6 +122,9 @@ def run(what: tuple[str, ...], output: str | None, timeout: float | None, **give
     'data'. Rows are read as the job walks them, once: each(state.data, …) takes the memory of
     one row. No state holds them: 'data' is null in what is written down.
 
+    With --cursors a run that was interrupted in each(…, checkpoint=n) goes on where it stopped:
+    how far it came is kept beside that file until a run ends well.
+
     With --dry-run the operations of adaptors that write are listed under 'plan' in the final
     state and not called, the job's own functions run, and no cursor moves.
 

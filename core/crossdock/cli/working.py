@@ -56,6 +56,7 @@ def work(order: Order, message: Message, send: Send, screen: Screen) -> None:
     try:
         run = _prepared(order, message, redactor, send)
         run.files.tell = tell
+        screen.carry(run)
         run.execute()
     except CrossdockError as error:
         send(_refusal(error, verbose=order.verbose))
