@@ -167,7 +167,7 @@ def _resolve(value: Any, state: State) -> Any:
 def _resolve_items(container: Any, items: Any, state: State, unchanged: Any = None) -> Any:
     changed: Any = None
     for key, item in items:
-        if type(item) in _NEVER_LAZY:
+        if type(item) in NEVER_LAZY:
             continue
         resolved = _resolve(item, state)
         if resolved is not item:
@@ -178,7 +178,8 @@ def _resolve_items(container: Any, items: Any, state: State, unchanged: Any = No
     return changed
 
 
-_NEVER_LAZY = frozenset({str, int, float, bool, type(None), bytes})
+NEVER_LAZY = frozenset({str, int, float, bool, type(None), bytes})
+"""The types of values that resolving gives back as they are, whatever is asked of it."""
 
 
 def call_with(function: Callable[[State], Any], state: State) -> Any:

@@ -23,6 +23,7 @@ from crossdock.job import all_parts
 from crossdock.operation import Operation
 from crossdock.plan import completed
 from crossdock.plugins import Plugins
+from crossdock.progress import Progress
 from crossdock.redaction import Redactor
 from crossdock.scope import StopStep, Unit, UnitKind, unit_in_progress
 from crossdock.sealed import Sealed
@@ -127,6 +128,8 @@ class Run:
         self.timings: list[Timing] = []
         self.checkpoint: dict[str, Any] = {}
         """Cursors that are kept even if the run fails later."""
+        self.progress = Progress(self.state)
+        """How far its loops came, for the next run on the same input."""
 
     @property
     def error(self) -> BaseException | None:
@@ -228,7 +231,7 @@ class Run:
         """Do the work of a step in a unit of its own."""
         kind: UnitKind = "step" if around is None else "call"
         unit = Unit(self, kind, around, connections=lane.within(step.credentials), step=step.name)
-        started, given = perf_counter(), received.state() | written
+        started, given = perf_counter(), received.received() | written
         ending = Ending(self, step, received, given, unit.record)
         try:
             with unit:

@@ -56,6 +56,7 @@ def work(order: Order, message: Message, send: Send, screen: Screen) -> None:
     try:
         run = _prepared(order, message, redactor, send)
         run.files.tell = tell
+        screen.carry(run)
         run.execute()
     except CrossdockError as error:
         send(_refusal(error, verbose=order.verbose))
@@ -87,7 +88,7 @@ def _prepared(order: Order, message: Message, redactor: Redactor, send: Send) ->
     trace = Trace(redactor, values=order.values, tell=lambda span: send({"span": {**span, "step": _step.get()}}))
     run = Run(
         loaded.workflow,
-        message.state,
+        message.input,
         credentials=_entries(given, {*adaptors.opened, *_adaptors(loaded.workflow)}, message),
         plugins=plugins,
         redactor=redactor,

@@ -11,7 +11,7 @@ from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, model_v
 
 from crossdock.checking.finding import Code
 from crossdock.checking.secrets import REFERENCE
-from crossdock.common.flow import OnError
+from crossdock.common.loop import OnError
 from crossdock.errors import InputError
 from crossdock.filter import Filter
 from crossdock.project.notation import (
