@@ -52,6 +52,7 @@ def main() -> None:
     from crossdock.cli.adaptors import adaptors
     from crossdock.cli.check import check
     from crossdock.cli.cursors import cursors
+    from crossdock.cli.project import project
     from crossdock.cli.run import run
     from crossdock.errors import PluginError
     from crossdock.plugins import Plugins
@@ -60,6 +61,7 @@ def main() -> None:
     cli.add_command(check)
     cli.add_command(adaptors)
     cli.add_command(cursors)
+    cli.add_command(project)
     plugins = Plugins()
     plugins.load()
     for name, error in plugins.broken.items():

@@ -16,6 +16,8 @@ from crossdock.errors import closest
 from crossdock.project.shape import ProjectFile
 
 if TYPE_CHECKING:
+    from pathlib import Path as FolderPath
+
     from pydantic_core import ErrorDetails
 
 Path = tuple[str | int, ...]
@@ -38,16 +40,22 @@ class Source(NamedTuple):
 
     file: str
     document: Document
+    folder: "FolderPath"
 
     def finding(self, path: Path, code: Code, message: str, fix: str) -> Finding:
         """Make a finding at the line of an entry."""
         return Finding(self.file, self.document.line(*path), code, message, fix)
 
-    def names(self, *path: str) -> list[str]:
-        """Give the keys of a mapping, also of entries that are wrong."""
+    def at(self, *path: str | int) -> Any:
+        """Give what is written at a place; None if nothing is."""
         found: Any = self.document.content
         for key in path:
             found = found.get(key) if isinstance(found, dict) else None
+        return found
+
+    def names(self, *path: str | int) -> list[str]:
+        """Give the keys of a mapping, also of entries that are wrong."""
+        found = self.at(*path)
         return list(found) if isinstance(found, dict) else []
 
 
