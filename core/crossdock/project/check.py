@@ -54,7 +54,12 @@ class _ProjectCheck:
         self._source = source
         self._shape = shape
         self._files = files
-        self._entries = {name: credential.model_dump() for name, credential in shape.credentials.items()}
+        self._written = {name: credential.model_dump() for name, credential in shape.credentials.items()}
+        self._entries = {name: self._of_any_environment(name) | fields for name, fields in self._written.items()}
+
+    def _of_any_environment(self, name: str) -> dict[str, Any]:
+        environments = self._shape.environments.values()
+        return {key: value for other in environments for key, value in other.credentials.get(name, {}).items()}
 
     def findings(self) -> Iterator[Finding]:
         """Find credentials that don't fit their adaptor or their step, and settings that are not there."""
@@ -77,7 +82,7 @@ class _ProjectCheck:
 
     def _variants(self, name: str) -> Iterator[tuple[Path, dict[str, Any]]]:
         """Give the fields of a credential for each environment; where there are none, as they are written."""
-        fields = {key: value for key, value in self._entries[name].items() if key != "adaptor"}
+        fields = {key: value for key, value in self._written[name].items() if key != "adaptor"}
         if not self._shape.environments:
             yield ("credentials", name), fields
         for environment, differs in self._shape.environments.items():

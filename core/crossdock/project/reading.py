@@ -95,7 +95,7 @@ class _Reading:
         except ValidationError as error:
             faults = [_Fault.of(told, self._content) for told in error.errors(include_url=False)]
         for fault in faults:
-            if not self._gone.intersection(fault.instead):
+            if not self._follows(fault):
                 found = self._source.finding(
                     fault.path, fault.code, f"{_dotted(fault.path)} {fault.message}", fault.fix
                 )
@@ -104,6 +104,11 @@ class _Reading:
         for fault in faults:
             self._content = _without(self._content, fault.out)
         return None
+
+    def _follows(self, fault: "_Fault") -> bool:
+        """Tell whether something is only missing, or empty, because what was there was wrong."""
+        emptied = fault.code == Code.EMPTY_KEY and any(path[: len(fault.path)] == fault.path for path in self._gone)
+        return emptied or not self._gone.isdisjoint(fault.instead)
 
 
 class _Fault(NamedTuple):

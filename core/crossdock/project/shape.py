@@ -71,6 +71,8 @@ def _as_each(given: Any) -> Any:
 class EdgeDefinition(Part):
     """When the way to another step is taken."""
 
+    model_config = ConfigDict(json_schema_extra={"minProperties": 1})
+
     after: AfterStep = "on_success"
     """After which end of the step."""
     when: Annotated[str, AfterValidator(_has_function)] | None = None

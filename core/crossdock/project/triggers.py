@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import Discriminator, Field, Tag, WithJsonSchema, model_validator
+from pydantic import ConfigDict, Discriminator, Field, Tag, WithJsonSchema, model_validator
 
 from crossdock.checking.finding import Code
 from crossdock.errors import InputError
@@ -51,6 +51,8 @@ class Hmac(Part):
 
 class Auth(Part):
     """How senders prove who they are: each way once or several times; any of them lets a sender in."""
+
+    model_config = ConfigDict(json_schema_extra={"minProperties": 1})
 
     api_key: OneOrMore[Secret] = []
     """A key in the header X-API-Key."""
