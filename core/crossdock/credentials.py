@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from crossdock.adaptor import Adaptor
     from crossdock.plugins import Plugins
 
-NO_SECRETS = frozenset(
+_NO_SECRETS = frozenset(
     {"base_url", "host_url", "host", "port", "database", "dbname", "user", "username", "scheme"}
     | {"header", "query", "client_id", "token_url", "scope"}
 )
@@ -213,7 +213,7 @@ def _resolved(what: str, value: Any, plugins: "Plugins", redactor: Redactor) -> 
     secret = plugins.resolve_secret(value, what=what)
     if secret is None:
         return value
-    if len(secret) >= SHORTEST and what.rpartition(".")[2] not in NO_SECRETS:
+    if len(secret) >= SHORTEST and what.rpartition(".")[2] not in _NO_SECRETS:
         redactor.add(secret, what=what)
     return secret
 
@@ -281,7 +281,7 @@ def _secret_fields(fields: Any, name: str = "", *, secret: bool = False) -> Iter
     """Give what looks secret by its name, or the name of what holds it."""
     if isinstance(fields, Mapping):
         for key, value in fields.items():
-            if not isinstance(value, str) or (key not in NO_SECRETS and value not in _WAYS_IN):
+            if not isinstance(value, str) or (key not in _NO_SECRETS and value not in _WAYS_IN):
                 inside = secret or looks_secret(str(key))
                 yield from _secret_fields(value, f"{name}.{key}" if name else str(key), secret=inside)
     elif isinstance(fields, list | tuple):

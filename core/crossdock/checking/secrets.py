@@ -91,15 +91,11 @@ def secret_in(name: str, text: str) -> bool:
         >>> secret_in("password", "hush"), secret_in("password", "env:PASSWORD"), secret_in("user", "amina")
         (True, False, False)
     """
-    if _snake(name) in _HEADERS:
-        return _AUTHORIZATION.search(text.strip()) is not None
-    return (names_secret(name) and bool(text) and REFERENCE.fullmatch(text) is None) or _form_of(text) is not None
-
-
-def names_secret(name: str) -> bool:
-    """Tell whether what has this name is a secret, and not only something about one."""
     name = _snake(name)
-    return _PASSWORD.search(name) is not None or _TOKEN.search(name) is not None
+    if name in _HEADERS:
+        return _AUTHORIZATION.search(text.strip()) is not None
+    is_named = _PASSWORD.search(name) is not None or _TOKEN.search(name) is not None
+    return (is_named and bool(text) and REFERENCE.fullmatch(text) is None) or _form_of(text) is not None
 
 
 def _text_of(node: ast.expr) -> str | None:

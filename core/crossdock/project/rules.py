@@ -4,8 +4,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from crossdock.checking.finding import Code, Finding
-from crossdock.checking.secrets import names_secret, secret_in
-from crossdock.credentials import NO_SECRETS
+from crossdock.checking.secrets import secret_in
 from crossdock.documents import parse_document, read_document
 from crossdock.errors import ProjectError, closest
 from crossdock.project.files import files_are_there
@@ -208,11 +207,15 @@ def _held_by(source: Source) -> Iterator[Path]:
         yield from ((*at, "credentials", name) for name in source.names(*at, "credentials"))
 
 
+_VALUE = "value"
+"""The key of what is named by the key above it, as in ``api_key: {header: X-Key, value: …}``."""
+
+
 def _texts(value: Any, path: Path, name: str) -> Iterator[tuple[Path, str, str]]:
-    """Give every text with the name by which it is known what it is: what a secret consists of is one too."""
+    """Give every text with the name by which it is known what it is."""
     if isinstance(value, dict):
         for key, item in value.items():
-            yield from _texts(item, (*path, key), name if names_secret(name) and key not in NO_SECRETS else key)
+            yield from _texts(item, (*path, key), name if key == _VALUE else key)
     elif isinstance(value, list):
         for number, item in enumerate(value):
             yield from _texts(item, (*path, number), name)

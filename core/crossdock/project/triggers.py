@@ -20,6 +20,7 @@ from crossdock.project.notation import (
     wrong,
     wrong_at,
 )
+from crossdock.state import SIZE_LIMIT
 
 Json = Annotated[Any, WithJsonSchema({"type": ["object", "array", "string"]})]
 """A mapping, a list, or a text that holds JSON."""
@@ -104,7 +105,7 @@ class Webhook(Part):
     """What becomes of an object that has a key twice."""
     gzip: bool = False
     """Whether senders may compress the body."""
-    max_bytes: int = Field(default=10_485_760, gt=0)
+    max_bytes: int = Field(default=SIZE_LIMIT, gt=0)
     """The most bytes that a body may have."""
     idempotency: Idempotency | None = None
     """What else tells that a message was sent before."""
