@@ -9,6 +9,7 @@ pytest_plugins = [
     "fix_measured",
     "fix_memory",
     "fix_postgres",
+    "fix_project",
     "fix_proxy",
     "fix_run",
     "fix_systems",

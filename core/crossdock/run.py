@@ -20,6 +20,7 @@ from crossdock.error_record import error_record
 from crossdock.errors import CredentialError, Outcome
 from crossdock.files import RunFiles
 from crossdock.job import all_parts
+from crossdock.lazy import Settings
 from crossdock.operation import Operation
 from crossdock.plan import completed
 from crossdock.plugins import Plugins
@@ -70,6 +71,7 @@ class Run:
         parallel: How many steps may run at the same time, where edges allow it.
         only: The names of the steps that may run; by default all.
         kept: How other steps ended in an earlier run, as plugins were told of it then.
+        settings: What its jobs read as ``settings.name``.
 
     Example:
         >>> from crossdock import Job, set_data
@@ -101,8 +103,10 @@ class Run:
         parallel: int = 1,
         only: Collection[str] | None = None,
         kept: Iterable[Ended] = (),
+        settings: Mapping[str, Any] | None = None,
     ) -> None:
         self.workflow = workflow
+        self.settings = Settings(settings or {})
         self.state = State({"data": None, "cursors": {}} | dict(state or {})).without(*_NOT_INPUT)
         self.plugins = plugins or Plugins()
         self.redactor = redactor or Redactor()
@@ -121,8 +125,7 @@ class Run:
         """Which of its steps ran, how each ended, and what became of the edges."""
         self.parallel = parallel
         self.files = RunFiles(files)
-        self.record = record
-        self.replay = replay
+        self.record, self.replay = record, replay
         self.trace = trace
         self.outcome: Outcome = "refused"
         self.timings: list[Timing] = []

@@ -53,6 +53,7 @@ def main() -> None:
     from crossdock.cli.check import check
     from crossdock.cli.credentials import credentials
     from crossdock.cli.cursors import cursors
+    from crossdock.cli.project import project
     from crossdock.cli.run import run
     from crossdock.errors import PluginError
     from crossdock.plugins import Plugins
@@ -62,6 +63,7 @@ def main() -> None:
     cli.add_command(adaptors)
     cli.add_command(credentials)
     cli.add_command(cursors)
+    cli.add_command(project)
     plugins = Plugins()
     plugins.load()
     for name, error in plugins.broken.items():

@@ -6,7 +6,7 @@ import signal
 import sys
 import traceback
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextvars import ContextVar
 from typing import Any, NamedTuple
 
@@ -101,6 +101,7 @@ def _prepared(order: Order, message: Message, redactor: Redactor, send: Send) ->
         parallel=loaded.parallel,
         only=loaded.only,
         kept=loaded.kept,
+        settings=loaded.settings,
     )
     run.on_checkpoint = lambda cursors: send({"checkpoint": cursors})
     return run
@@ -113,6 +114,7 @@ class _Loaded(NamedTuple):
     parallel: int = 1
     only: list[str] | None = None
     kept: Iterable[Ended] = ()
+    settings: Mapping[str, Any] | None = None
 
 
 def _of_job(order: Order, file: str, message: Message) -> _Loaded:
@@ -128,7 +130,7 @@ def _of_project(order: Order, what: InProject) -> _Loaded:
     kept = chosen.kept(what.outputs, has_state=order.state is not None)
     if not order.dry_run:
         what.outputs.forget(chosen.steps)
-    return _Loaded(workflow, what.parallel, chosen.steps, kept)
+    return _Loaded(workflow, what.parallel, chosen.steps, kept, what.project.settings)
 
 
 def _adaptors(workflow: Workflow) -> Iterator[str]:
