@@ -5,9 +5,11 @@ import json
 import os
 import subprocess
 import sys
+from base64 import b64encode
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 
@@ -39,11 +41,10 @@ def crossdock(tmp_path: Path) -> Crossdock:
             input=stdin,
             capture_output=True,
             text=True,
-            cwd=tmp_path,
             env=_environment(tmp_path, env),
             timeout=60,
             check=False,
-            **options,
+            **{"cwd": tmp_path, **options},
         )
         return Done(done.args, done.returncode, done.stdout, done.stderr)
 
@@ -125,3 +126,30 @@ def write_json(tmp_path: Path) -> WriteJson:
         return file
 
     return write
+
+
+WriteYaml = Callable[[str], str]
+
+
+@pytest.fixture
+def write_yaml(tmp_path: Path) -> WriteYaml:
+    """Write the file c.yaml, which only its owner can read; gives its name."""
+
+    def write(text: str) -> str:
+        file = tmp_path / "c.yaml"
+        file.touch(0o600)
+        file.write_text(text, encoding="utf-8")
+        return file.name
+
+    return write
+
+
+def shows(done: Done, *secrets: str) -> bool:
+    """Tell whether a command printed a secret, as it is or encoded."""
+    printed = done.stdout + done.stderr
+    return any(form in printed for secret in secrets for form in _forms(secret))
+
+
+def _forms(secret: str) -> set[str]:
+    raw = secret.encode()
+    return {secret, quote(secret), quote(secret, safe=""), raw.hex(), b64encode(raw).decode().rstrip("=")}

@@ -10,7 +10,9 @@ from pathlib import Path
 
 import pytest
 from crossdock import load_job
+from crossdock.project.schema import project_schema
 from fix_documents import DOCUMENTS, ROOT, Block, blocks
+from jsonschema import Draft202012Validator
 from ruamel.yaml import YAML
 
 
@@ -51,10 +53,13 @@ def test_commands_in_the_documents_run(block, command):
 
 
 @pytest.mark.parametrize("block", blocks("yaml"), ids=str)
-def test_yaml_in_the_documents_is_a_credentials_file(block):
+def test_yaml_in_the_documents_is_a_project_or_a_credentials_file(block):
     entries = YAML(typ="safe", pure=True).load(block.text)
 
-    assert all("adaptor" in entry for entry in entries.values())
+    if "workflows" in entries:
+        Draft202012Validator(project_schema()).validate(entries)
+    else:
+        assert all("adaptor" in entry for entry in entries.values())
 
 
 def test_the_job_of_the_readme_is_that_of_the_demo():
@@ -74,6 +79,18 @@ def test_every_path_and_target_that_the_documents_name_exists():
 
     assert [path for path in named if not (ROOT / path).exists()] == []
     assert [target for target in targets if f"\n{target}:" not in makefile] == []
+
+
+def test_every_key_of_triggers_and_workflows_is_in_the_documents():
+    text = (ROOT / "docs/project.md").read_text(encoding="utf-8")
+    parts = project_schema()["$defs"]
+    keys = {
+        key
+        for name in ("Webhook", "Cron", "After", "WorkflowDefinition", "StepDefinition")
+        for key in parts[name]["properties"]
+    }
+
+    assert [key for key in sorted(keys) if not re.search(rf"`{key}\b", text)] == []
 
 
 def test_every_module_of_core_is_on_the_map():

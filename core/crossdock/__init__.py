@@ -12,10 +12,11 @@ from crossdock.declaration import Effect
 from crossdock.errors import AdaptorError, CrossdockError, JobError, UnknownOutcomeError
 from crossdock.files import run_file
 from crossdock.job import Job, load_job
-from crossdock.lazy import computed, credentials, resolve, state
+from crossdock.lazy import computed, credentials, resolve, settings, state
 from crossdock.message import Message
 from crossdock.operation import Operation, operation
 from crossdock.plugins import Plugins, hookimpl
+from crossdock.project import read_project
 from crossdock.run import Run
 from crossdock.scope import in_run
 from crossdock.state import Answer, State
@@ -61,11 +62,13 @@ __all__ = [
     "parse_csv",
     "parse_xml",
     "put_aside",
+    "read_project",
     "require",
     "resolve",
     "run_file",
     "save_cursor",
     "set_data",
+    "settings",
     "state",
     "stop",
     "stream_csv",

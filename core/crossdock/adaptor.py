@@ -38,6 +38,10 @@ class Adaptor(Generic[C, R]):
             in those around it: for a database its transaction, inside it a savepoint. An adaptor
             without units must be thread-safe.
         api: The version of the plugin API that it is written for.
+        verify: Takes the connection, reads something cheap that shows whether the system lets one
+            in, and says where and as whom: ``https://kobo.example.org as user amina``. It raises
+            if the system does not. ``crossdock credentials check`` calls ``connect`` and this
+            outside of a run.
         renamed: Options that its operations had under another name, as old → new: who uses an old
             name is told the new one.
 
@@ -59,6 +63,7 @@ class Adaptor(Generic[C, R]):
         connect: Callable[[C], AbstractContextManager[R]] | None = None,
         unit: Callable[[R], AbstractContextManager[Any]] | None = None,
         api: int = 1,
+        verify: Callable[[R], str | None] | None = None,
         renamed: Mapping[str, str] | None = None,
     ) -> None:
         if not ADAPTOR_NAME.fullmatch(name):
@@ -71,6 +76,7 @@ class Adaptor(Generic[C, R]):
         self.connect = connect
         self.unit = unit
         self.api = api
+        self.verify = verify
         self.renamed = dict(renamed or {})
         self._operations: dict[str, Declaration] = {}
 
@@ -169,6 +175,11 @@ class Connections:
         """Raise if there is no valid credential for it."""
         if adaptor.connect is not None:
             self.credentials.configuration(adaptor, credential)
+
+    def verify(self, adaptor: Adaptor[Any, Any], credential: str) -> str | None:
+        """Connect, and give what the adaptor says of where one is and as whom; None if it can't tell."""
+        resource = self.get(adaptor, credential).resource
+        return None if adaptor.verify is None else adaptor.verify(resource)
 
     def close(self) -> None:
         """Close all of them, the last opened first; a failure to close is logged."""

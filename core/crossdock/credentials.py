@@ -1,6 +1,5 @@
 """Credentials: what a job needs to reach its systems, chosen by name, never shown."""
 
-import os
 import re
 from collections.abc import Container, Iterable, Iterator, Mapping
 from contextlib import suppress
@@ -13,6 +12,7 @@ from crossdock.redaction import SHORTEST, Redactor, looks_secret
 if TYPE_CHECKING:
     from crossdock.adaptor import Adaptor
     from crossdock.plugins import Plugins
+    from crossdock.references import Resolved
 
 _NO_SECRETS = frozenset(
     {"base_url", "host_url", "host", "port", "database", "dbname", "user", "username", "scheme"}
@@ -54,7 +54,7 @@ class Credentials:
 
     Args:
         entries: Name → fields, with the adaptor's name under ``adaptor``. A text value that a
-            plugin knows as a reference (``env:NAME``, ``file:PATH``) is replaced by its secret.
+            plugin knows as a reference (``env:NAME``, ``file:PATH``, ``keyring:SERVICE/NAME``) is replaced by its secret.
         plugins: They resolve references.
         redactor: It learns every secret.
     """
@@ -63,7 +63,7 @@ class Credentials:
         self._redactor = redactor
         self._credentials = {name: _read(name, entry, plugins, redactor) for name, entry in entries.items()}
         for credential in self._credentials.values():
-            for field, value in _secret_fields(credential.fields):
+            for field, value in secret_fields(credential.fields):
                 redactor.add(value, what=f"{credential.name}.{field}")
         self._hidden: frozenset[str] = frozenset()
 
@@ -166,8 +166,9 @@ def entries_from(given: Any, adaptors: Iterable[str], *, what: str) -> dict[str,
         return {str(name): _entry(str(name), entry, what) for name, entry in given.items()}
     used = sorted(set(adaptors))
     if len(used) != 1:
+        whose = f"the job uses {', '.join(used)}" if used else "nothing says for which adaptor"
         raise CredentialError(
-            f"{what} gives plain fields, and the job uses {', '.join(used) or 'no adaptor'}",
+            f"{what} gives plain fields, and {whose}",
             fix="Write one mapping per credential name, each with the key 'adaptor'.",
         )
     return {used[0]: {**given, "adaptor": used[0]}}
@@ -196,7 +197,7 @@ def learn(given: Any, *, plugins: "Plugins", redactor: Redactor) -> None:
     """
     for name, value in given.items() if isinstance(given, Mapping) else ():
         with suppress(CredentialError):
-            for field, secret in _secret_fields({name: _resolved(str(name), value, plugins, redactor)}):
+            for field, secret in secret_fields({name: _resolved(str(name), value, plugins, redactor)}):
                 redactor.add(secret, what=field)
 
 
@@ -219,42 +220,33 @@ def _read(name: str, entry: Mapping[str, Any], plugins: "Plugins", redactor: Red
 
 
 def _resolved(what: str, value: Any, plugins: "Plugins", redactor: Redactor) -> Any:
-    """Replace references by what they stand for; who keeps a value elsewhere keeps it secret."""
+    """Replace references by what they stand for."""
     if isinstance(value, Mapping):
         return {key: _resolved(f"{what}.{key}", item, plugins, redactor) for key, item in value.items()}
     if isinstance(value, list):
         return [_resolved(what, item, plugins, redactor) for item in value]
-    if not isinstance(value, str) or ":" not in value:
-        return value
-    secret = plugins.resolve_secret(value, what=what)
-    if secret is None:
-        return value
-    if len(secret) >= SHORTEST and what.rpartition(".")[2] not in _NO_SECRETS:
-        redactor.add(secret, what=what)
-    return secret
+    found = look_up(what, value, plugins=plugins, redactor=redactor)
+    return value if found is None else found.secret
 
 
-def resolve_reference(reference: str) -> str | None:
-    """Resolve the references that crossdock knows itself: ``env:NAME`` and ``file:PATH``.
+def look_up(what: str, value: Any, *, plugins: "Plugins", redactor: Redactor) -> "Resolved | None":
+    """Look a value up that may be a reference; who keeps a value elsewhere keeps it secret.
+
+    Args:
+        what: The credential and field, for the error.
+        value: What is written there.
+        plugins: They resolve references.
+        redactor: It learns the secret.
 
     Returns:
-        The secret, without a file's last line break; None if it is no such reference.
+        What it stands for; None if it is no reference, and stands for itself.
     """
-    scheme, _, rest = reference.partition(":")
-    if scheme == "env":
-        if rest not in os.environ:
-            raise CredentialError(f"the environment has no variable {rest!r}", fix=f"Set it: export {rest}=…")
-        return os.environ[rest]
-    if scheme == "file":
-        try:
-            with open(rest, encoding="utf-8") as file:
-                return file.read().rstrip("\r\n")
-        except (OSError, UnicodeDecodeError) as error:
-            reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
-            raise CredentialError(
-                f"the secret file {rest!r} can't be read: {reason}", fix="Correct the path or its permissions."
-            ) from None
-    return None
+    if not isinstance(value, str) or ":" not in value:
+        return None
+    found = plugins.resolve_secret(value, what=what)
+    if found is not None and len(found.secret) >= SHORTEST and what.rpartition(".")[2] not in _NO_SECRETS:
+        redactor.add(found.secret, what=what)
+    return found
 
 
 def _snake(name: str) -> str:
@@ -293,16 +285,16 @@ def _known_as(name: str, known: Container[str]) -> str:
     return name if name in known else _snake(name)
 
 
-def _secret_fields(fields: Any, name: str = "", *, secret: bool = False) -> Iterator[tuple[str, str]]:
+def secret_fields(fields: Any, name: str = "", *, secret: bool = False) -> Iterator[tuple[str, str]]:
     """Give what looks secret by its name, or the name of what holds it."""
     if isinstance(fields, Mapping):
         for key, value in fields.items():
             if not isinstance(value, str) or (key not in _NO_SECRETS and value not in _WAYS_IN):
                 inside = secret or looks_secret(str(key))
-                yield from _secret_fields(value, f"{name}.{key}" if name else str(key), secret=inside)
+                yield from secret_fields(value, f"{name}.{key}" if name else str(key), secret=inside)
     elif isinstance(fields, list | tuple):
         for item in fields:
-            yield from _secret_fields(item, name, secret=secret)
+            yield from secret_fields(item, name, secret=secret)
     elif (
         secret
         and isinstance(fields, str | int | float)

@@ -9,12 +9,13 @@ import inspect
 import keyword
 import typing
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from operator import is_
 from sys import _getframe
 from types import NoneType, UnionType
 from typing import TYPE_CHECKING, Any, Literal, NoReturn, TypeVar, Union, cast
 
 from crossdock.errors import AdaptorDefinitionError, OptionError
-from crossdock.lazy import is_plain_function, resolve, resolve_paths, resolve_top
+from crossdock.lazy import NEVER_LAZY, is_plain_function, resolve, resolve_paths, resolve_top
 from crossdock.options import PLACES, Callee
 from crossdock.state import State
 
@@ -29,7 +30,19 @@ Caller = Callable[[State, tuple[Any, ...], Any, bool], Any]
 class Declaration:
     """What is known of an operation before it is built: its name, signature, effect, adaptor."""
 
-    __slots__ = ("_kinds", "adaptor", "call", "doc", "effect", "function", "keeps", "name", "parameters", "signature")
+    __slots__ = (
+        "_kinds",
+        "adaptor",
+        "call",
+        "doc",
+        "effect",
+        "function",
+        "keeps",
+        "makes_unit",
+        "name",
+        "parameters",
+        "signature",
+    )
 
     def __init__(
         self,
@@ -44,6 +57,8 @@ class Declaration:
         self.doc = inspect.getdoc(function) or ""
         self.effect = effect
         self.adaptor = adaptor
+        self.makes_unit = adaptor is None or adaptor.unit is not None
+        """Whether it is a unit where a function calls it, which may go on after its failure."""
         self.keeps = keeps
         """Whether the function takes its operation and ``keep`` after the state: see ``keeping_operation``."""
         hints = _hints_of(function)
@@ -103,8 +118,10 @@ class Declaration:
 
     def resolve(self, arguments: tuple[Any, ...], state: State) -> tuple[Any, ...]:
         """Give the arguments with everything lazy resolved; the same tuple if nothing was."""
+        if NEVER_LAZY.issuperset(map(type, arguments)):  # as are most of what a function builds for an item
+            return arguments
         resolved = tuple([resolver(argument, state) for resolver, argument in zip(self._kinds, arguments, strict=True)])
-        return arguments if all(new is old for new, old in zip(resolved, arguments, strict=True)) else resolved
+        return arguments if all(map(is_, resolved, arguments)) else resolved
 
     def effect_of(self, arguments: tuple[Any, ...]) -> Effect | None:
         """Tell whether the operation reads or writes with these arguments."""

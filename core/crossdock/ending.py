@@ -19,7 +19,7 @@ from crossdock.errors import (
 )
 from crossdock.operation import Operation, mark
 from crossdock.plan import NO_ANSWER
-from crossdock.scope import Record
+from crossdock.record import Record
 from crossdock.sealed import Sealed
 from crossdock.state import State, encode
 from crossdock.walk import WRITTEN, Ended

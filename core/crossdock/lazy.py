@@ -10,8 +10,8 @@ from functools import partial
 from types import BuiltinFunctionType, FunctionType, MethodType
 from typing import Any, NoReturn, TypeVar, cast
 
-from crossdock.errors import LazyError
-from crossdock.scope import current_state, received, unit_in_progress
+from crossdock.errors import ArgumentError, LazyError, closest
+from crossdock.scope import current_state, received, run_in_progress, unit_in_progress
 from crossdock.state import State
 
 T = TypeVar("T")
@@ -102,6 +102,32 @@ credentials: Any = lazy(Root("credentials", lambda _: _fields()))
 """The fields of the credentials in scope, for APIs that want a secret inside a body."""
 
 
+class Settings(dict[str, Any]):
+    """The settings of a project: to ask for one that there is not is an error."""
+
+    def get(self, key: str, default: Any = None) -> Any:  # noqa: ARG002 - the signature is inherited
+        """Give a setting.
+
+        Raises:
+            ArgumentError: There is none of that name.
+        """
+        if key in self:
+            return self[key]
+        close = closest(str(key), self)
+        raise ArgumentError(
+            f"there is no setting {key!r:.60}; there are: {', '.join(self) or 'none'}",
+            fix=f"Did you mean {close}?" if close else "Add it to settings in the project file.",
+        )
+
+
+def _settings() -> Any:
+    return run_in_progress("settings").settings
+
+
+settings: Any = lazy(Root("settings", lambda _: _settings()))
+"""The settings of the project; one that there is not is an error that lists them."""
+
+
 def computed(function: Callable[[Any], T]) -> T:
     """Mark a function as the value that it will give, for jobs that are type-checked.
 
@@ -167,7 +193,7 @@ def _resolve(value: Any, state: State) -> Any:
 def _resolve_items(container: Any, items: Any, state: State, unchanged: Any = None) -> Any:
     changed: Any = None
     for key, item in items:
-        if type(item) in _NEVER_LAZY:
+        if type(item) in NEVER_LAZY:
             continue
         resolved = _resolve(item, state)
         if resolved is not item:
@@ -178,7 +204,8 @@ def _resolve_items(container: Any, items: Any, state: State, unchanged: Any = No
     return changed
 
 
-_NEVER_LAZY = frozenset({str, int, float, bool, type(None), bytes})
+NEVER_LAZY = frozenset({str, int, float, bool, type(None), bytes})
+"""The types of values that resolving gives back as they are, whatever is asked of it."""
 
 
 def call_with(function: Callable[[State], Any], state: State) -> Any:

@@ -16,7 +16,7 @@ from typing import Any, Concatenate, ParamSpec, TypeVar, overload
 from crossdock.declaration import Declaration, Effect
 from crossdock.derived import catch, into, retry
 from crossdock.errors import AdaptorError, ArgumentError, WrongReturnError
-from crossdock.lazy import Lazy, call_with
+from crossdock.lazy import Lazy
 from crossdock.plan import is_planned
 from crossdock.scope import Unit, acting_operation, current_state, open_unit, received
 from crossdock.site import Site, site_of
@@ -52,8 +52,12 @@ class Operation:
     def __call__(self, state: Mapping[str, Any]) -> State:
         """Run it on a state and give the new one; inside a run as a unit of its own."""
         given = state if type(state) is State else State(state)
-        if open_unit.get() is not None:
-            return self._as_unit(self.perform, given)
+        unit = open_unit.get()
+        if unit is not None and self.declaration.makes_unit:
+            with Unit(unit.run, "call", unit):
+                return self.perform(given)
+        if unit is not None:
+            return self.perform(given)
         result = self.work(given, False)  # as ``perform`` does where nobody can trace
         return result if type(result) is State else self.accepted(result, given)
 
@@ -153,8 +157,7 @@ class Operation:
     def _as_unit(self, work: Callable[[State], T], state: State) -> T:
         """Do what a function asked for: the function may go on after a failure, so it is a unit."""
         unit = open_unit.get()
-        adaptor = self.declaration.adaptor
-        if unit is None or (adaptor is not None and adaptor.unit is None):
+        if unit is None or not self.declaration.makes_unit:
             return work(state)
         with Unit(unit.run, "call", unit):
             return work(state)
@@ -237,11 +240,14 @@ class FunctionOperation(Operation):
 
     def work(self, state: State, keep: bool) -> Any:
         """Call the function with the state."""
+        token = current_state.set(state)
         try:
-            return call_with(self.arguments[0], state)
+            return self.arguments[0](state)
         except BaseException as error:
             mark(error, self)
             raise
+        finally:
+            current_state.reset(token)
 
     def __repr__(self) -> str:
         return self.name

@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Any
 
 import pluggy
 
-from crossdock.credentials import resolve_reference
 from crossdock.errors import CredentialError, PluginError, closest, message_of
 from crossdock.installed import installed
 from crossdock.loading import ADAPTORS, PLUGINS, check_api, imported, load_adaptor, refuse_twice
+from crossdock.references import Resolved, resolve_reference
 
 if TYPE_CHECKING:
     import click
@@ -152,8 +152,8 @@ class Plugins:
         """Let the plugins add their commands."""
         self._tell(self._hook.crossdock_commands, cli=cli)
 
-    def resolve_secret(self, reference: str, *, what: str) -> str | None:
-        """Give the secret of a reference: from crossdock itself, else from the first plugin that knows it.
+    def resolve_secret(self, reference: str, *, what: str) -> Resolved | None:
+        """Look a reference up: crossdock itself knows it, else the first plugin that does.
 
         Args:
             reference: A text value of a credential.
@@ -161,14 +161,14 @@ class Plugins:
         """
         try:
             own = resolve_reference(reference)
-            found = self._hook.crossdock_resolve_secret(reference=reference) if own is None else own
         except CredentialError as error:
             raise CredentialError(f"{what}: {error.message}", fix=error.fix) from None
-        except Exception as error:
-            raise CredentialError(
-                f"{what}: a plugin could not resolve it: {type(error).__name__}", fix="Check the vault that it names."
-            ) from error
-        return None if found is None else str(found)
+        if own is not None:
+            return Resolved(own)
+        answers = (
+            _asked(impl, reference, what) for impl in reversed(self._hook.crossdock_resolve_secret.get_hookimpls())
+        )
+        return next((answer for answer in answers if answer is not None), None)
 
     def perform(self, operation: "Operation", state: "State") -> "State":
         """Run an operation with the plugins that wrap it around it."""
@@ -199,9 +199,7 @@ class Plugins:
 def _check_kind(name: str, hook: str, implementations: list[Any]) -> None:
     """Refuse a generator where a plain function is called, and the other way round."""
     wraps = hook == "crossdock_operation"
-    if hook == "crossdock_resolve_secret" or all(
-        isgeneratorfunction(impl.function) == wraps for impl in implementations
-    ):
+    if all(isgeneratorfunction(impl.function) == wraps for impl in implementations):
         return
     raise PluginError(
         f"the plugin {name!r} implements {hook} as {'a plain function' if wraps else 'a generator'}",
@@ -211,6 +209,23 @@ def _check_kind(name: str, hook: str, implementations: list[Any]) -> None:
 
 def _picked(impl: Any, **arguments: Any) -> list[Any]:
     return [arguments[name] for name in impl.argnames]
+
+
+def _asked(impl: Any, reference: str, what: str) -> Resolved | None:
+    """Ask one plugin for a secret, and note that it was this one."""
+    name = str(impl.plugin_name)
+    by = name if name.startswith("adaptor ") else f"plugin {name}"
+    try:
+        found = impl.function(*_picked(impl, reference=reference))
+    except CredentialError as error:
+        raise CredentialError(f"{what}: {error.message}", fix=error.fix, by=by) from None
+    except Exception as error:
+        raise CredentialError(
+            f"{what}: the {by} could not resolve it: {type(error).__name__}",
+            fix="Check the vault that it asks.",
+            by=by,
+        ) from error
+    return None if found is None else Resolved(str(found), by)
 
 
 def _guarded(impl: Any, call: Any, *arguments: Any) -> None:

@@ -21,9 +21,11 @@ from crossdock.error_record import error_record
 from crossdock.errors import CredentialError, Outcome
 from crossdock.files import RunFiles
 from crossdock.job import all_parts
+from crossdock.lazy import Settings
 from crossdock.operation import Operation
 from crossdock.plan import completed
 from crossdock.plugins import Plugins
+from crossdock.progress import Progress
 from crossdock.redaction import Redactor
 from crossdock.scope import StopStep, Unit, UnitKind, unit_in_progress
 from crossdock.sealed import Sealed
@@ -70,6 +72,7 @@ class Run:
         parallel: How many steps may run at the same time, where edges allow it.
         only: The names of the steps that may run; by default all.
         kept: How other steps ended in an earlier run, as plugins were told of it then.
+        settings: What its jobs read as ``settings.name``.
 
     Example:
         >>> from crossdock import Job, set_data
@@ -101,9 +104,11 @@ class Run:
         parallel: int = 1,
         only: Collection[str] | None = None,
         kept: Iterable[Ended] = (),
+        settings: Mapping[str, Any] | None = None,
         key: str | None = None,
     ) -> None:
         self.workflow = workflow
+        self.settings = Settings(settings or {})
         self.state = State({"data": None, "cursors": {}} | dict(state or {})).without(*_NOT_INPUT)
         self.plugins = plugins or Plugins()
         self.redactor = redactor or Redactor()
@@ -123,13 +128,14 @@ class Run:
         """Which of its steps ran, how each ended, and what became of the edges."""
         self.parallel = parallel
         self.files = RunFiles(files)
-        self.record = record
-        self.replay = replay
+        self.record, self.replay = record, replay
         self.trace = trace
         self.outcome: Outcome = "refused"
         self.timings: list[Timing] = []
         self.checkpoint: dict[str, Any] = {}
         """Cursors that are kept even if the run fails later."""
+        self.progress = Progress(self.state)
+        """How far its loops came, for the next run on the same input."""
 
     @property
     def error(self) -> BaseException | None:
@@ -231,7 +237,7 @@ class Run:
         """Do the work of a step in a unit of its own."""
         kind: UnitKind = "step" if around is None else "call"
         unit = Unit(self, kind, around, connections=lane.within(step.credentials), step=step.name)
-        started, given = perf_counter(), received.state() | written
+        started, given = perf_counter(), received.received() | written
         ending = Ending(self, step, received, given, unit.record)
         try:
             with unit:

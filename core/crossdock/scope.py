@@ -12,8 +12,8 @@ from contextlib import AbstractContextManager, ExitStack
 from contextvars import ContextVar, Token, copy_context
 from typing import TYPE_CHECKING, Any, Literal, ParamSpec, Protocol, Self, TypeVar
 
-from crossdock.error_record import error_record
 from crossdock.errors import ArgumentError, NoRunError
+from crossdock.record import Record
 
 if TYPE_CHECKING:
     from crossdock.adaptor import Connections
@@ -89,6 +89,7 @@ def in_run(function: Callable[P, T]) -> Callable[P, T]:
         >>> thread = threading.Thread(target=in_run(print), args=("in the same run",))
     """
     context, unit = copy_context(), open_unit.get()
+    gate = None if unit is None else unit.threads
 
     def carried(*args: P.args, **kwargs: P.kwargs) -> T:
         return context.copy().run(in_thread, *args, **kwargs)
@@ -96,12 +97,12 @@ def in_run(function: Callable[P, T]) -> Callable[P, T]:
     def in_thread(*args: P.args, **kwargs: P.kwargs) -> T:
         if unit is None:
             return function(*args, **kwargs)
-        own = Unit(unit.run, "call", unit, gate=unit.threads)
+        own = Unit(unit.run, "call", unit, gate=gate)
         try:
             with own:
                 return function(*args, **kwargs)
         finally:
-            unit.record.add(own.record)
+            unit.add(own)
 
     return carried
 
@@ -115,82 +116,6 @@ class StopStep(BaseException):
         self.state = state
 
 
-CountedKey = tuple[tuple[str, Any], ...]
-
-MOST_EXAMPLES = 10
-"""How many examples a counted warning keeps."""
-
-MOST_INNER = 10_000
-"""How many ends of steps a step remembers that ran inside of it."""
-
-_counting = threading.Lock()
-"""Threads that ``in_run`` started hand what they wrote down to the same record."""
-
-
-class Record:
-    """What a run writes down at once, so that no way of calling an operation loses it."""
-
-    __slots__ = ("_counted", "cursors", "failed", "inner", "kept", "stopped_at", "warnings")
-
-    def __init__(self) -> None:
-        self.warnings: list[dict[str, Any]] = []
-        self._counted: dict[CountedKey, dict[str, Any]] | None = None  # few items count, and there may be a million
-        self.failed: list[dict[str, Any]] = []
-        self.cursors: dict[str, Any] = {}
-        self.kept: dict[str, Any] = {}
-        """The cursors of a step that are kept even if it fails later."""
-        self.stopped_at: list[Any] = []
-        self.inner: list[dict[str, Any]] = []
-        """How steps of workflows ended that ran inside: at most the first of them."""
-
-    def put_aside(
-        self, item: Any, error: BaseException, index: int | None, key: Any, *, loop: str | None = None
-    ) -> None:
-        """Keep an item that failed, and why; ``loop`` is the one that a later run feeds it back to."""
-        self.failed.append({"index": index, "key": key, "item": item, "error": error_record(error), "loop": loop})
-
-    def add(self, other: "Record") -> None:
-        """Take over what an item of a loop wrote down."""
-        if other._counted is None:
-            self.warnings += other.warnings
-        else:
-            self._add_warnings(other.warnings, other._counted)
-        self.failed += other.failed
-        self.cursors |= other.cursors
-        self.stopped_at += other.stopped_at
-        self.inner += other.inner[: MOST_INNER - len(self.inner)]
-
-    def count(self, code: str, example: str, details: dict[str, Any]) -> None:
-        """Write down a warning that many items may cause: it stands once, with how often and some examples."""
-        self._count({**details, "count": 1, "examples": [example], "code": code})
-
-    def has_counted(self, code: str, details: dict[str, Any]) -> bool:
-        """Tell whether such a warning stands here."""
-        return self._counted is not None and _counted_key({**details, "code": code}) in self._counted
-
-    def _add_warnings(self, warnings: list[dict[str, Any]], counted: dict[CountedKey, dict[str, Any]]) -> None:
-        those = {id(entry) for entry in counted.values()}
-        for entry in warnings:
-            if id(entry) in those:
-                self._count(entry)
-            else:
-                self.warnings.append(entry)
-
-    def _count(self, entry: dict[str, Any]) -> None:
-        with _counting:
-            self._counted = {} if self._counted is None else self._counted
-            known = self._counted.setdefault(_counted_key(entry), entry)
-            if known is entry:
-                self.warnings.append(entry)
-                return
-            known["count"] += entry["count"]
-            known["examples"] = list(dict.fromkeys([*known["examples"], *entry["examples"]]))[:MOST_EXAMPLES]
-
-
-def _counted_key(entry: dict[str, Any]) -> CountedKey:
-    return tuple((name, value) for name, value in entry.items() if name not in ("count", "examples"))
-
-
 class Joinable(Protocol):
     """A connection as a unit sees it."""
 
@@ -198,15 +123,33 @@ class Joinable(Protocol):
         """Give the context manager around one unit of work."""
 
 
-UnitKind = Literal["step", "item", "attempt", "call"]
+UnitKind = Literal["step", "item", "committed item", "attempt", "call"]
+
+_making = threading.Lock()
+"""Threads that use one unit make what it needs once."""
+
+
+class _Joined:
+    """The connections that joined a unit, and what ends them."""
+
+    __slots__ = ("connections", "inside", "mutex", "stack")
+
+    def __init__(self) -> None:
+        self.mutex = threading.Lock()
+        self.inside = False
+        self.connections: set[Joinable] = set()
+        self.stack = ExitStack()
 
 
 class Unit:
     """What stands or falls together: a step, an item, an attempt, one call from a function.
 
+    There is one for each item of a loop and each operation that a function calls, and few of them
+    reach a system or write something down: what is needed for that is made when it is.
+
     Args:
         run: The run that it is part of.
-        kind: What it is around.
+        kind: What it is around; a ``committed item`` ends its own work well.
         parent: The unit around it.
         protects: Whether somebody can go on after its failure; if not, the connections join
             only the units around it.
@@ -218,19 +161,17 @@ class Unit:
 
     __slots__ = (
         "_gate",
-        "_inside",
         "_joined",
-        "_mutex",
-        "_stack",
+        "_record",
+        "_threads",
         "_token",
         "connections",
         "kind",
         "parent",
         "protects",
-        "record",
         "run",
         "step",
-        "threads",
+        "touched",
     )
 
     def __init__(
@@ -252,15 +193,31 @@ class Unit:
         self.kind = kind
         self.parent = parent
         self.protects = protects
-        self.record = Record()
-        self.threads = threading.Lock()
-        """Lets one thread at a time that ``in_run`` started use connections that know units."""
         self._gate = gate
-        self._inside = False
-        self._mutex = threading.Lock()
-        self._joined: set[Joinable] = set()
-        self._stack = ExitStack()
+        self._joined: _Joined | None = None
+        self._record: Record | None = None
+        self._threads: threading.Lock | None = None
         self._token: Token[Unit | None] | None = None
+        self.touched = False
+        """Whether anything was done in it; if not, it can be the unit of the next item too."""
+
+    @property
+    def record(self) -> Record:
+        """What is written down in it."""
+        if self._record is None:
+            with _making:
+                self.touched = True
+                self._record = Record() if self._record is None else self._record
+        return self._record
+
+    @property
+    def threads(self) -> "threading.Lock":
+        """What lets one thread at a time that ``in_run`` started use connections that know units."""
+        if self._threads is None:
+            with _making:
+                self.touched = True
+                self._threads = threading.Lock() if self._threads is None else self._threads
+        return self._threads
 
     def use(self, connection: Joinable) -> None:
         """Join a connection to this unit and to those around it, the outermost first."""
@@ -274,42 +231,73 @@ class Unit:
                 "work can't be committed inside .catch, .retry or an item of each",
                 fix='Commit outside of it, or write each(…, commit="item") at the top of the job.',
             )
-        if self._gate is not None and not self._inside:
+        if self._gate is not None and not self._is_inside:
             return  # it used nothing, and what is open in the units around it is another item's
         self._end(None)
         if self.parent is not None:
             self.parent.commit()
 
+    @property
+    def is_in_item(self) -> bool:
+        """Tell whether it is inside an item of a loop or an attempt, which may come again or be undone."""
+        around = self.parent is not None and self.parent.is_in_item
+        return around or self.kind in ("item", "committed item", "attempt")
+
+    def add(self, other: "Unit") -> None:
+        """Take over what was written down in another unit."""
+        if other._record is not None:
+            self.record.add(other._record)
+
     def failed(self) -> list[dict[str, Any]]:
         """Give the items that failed so far, here and in the units around."""
-        return [*(self.parent.failed() if self.parent is not None else ()), *self.record.failed]
+        here = self._record.failed if self._record is not None else ()
+        return [*(self.parent.failed() if self.parent is not None else ()), *here]
 
     def stopped_at(self) -> list[Any]:
         """Give the items at which loops stopped so far, here and in the units around."""
-        return [*(self.parent.stopped_at() if self.parent is not None else ()), *self.record.stopped_at]
+        here = self._record.stopped_at if self._record is not None else ()
+        return [*(self.parent.stopped_at() if self.parent is not None else ()), *here]
 
     def has_counted(self, code: str, details: dict[str, Any]) -> bool:
         """Tell whether such a counted warning stands here or in the units around."""
-        return self.record.has_counted(code, details) or (
+        return (self._record is not None and self._record.has_counted(code, details)) or (
             self.parent is not None and self.parent.has_counted(code, details)
         )
+
+    @property
+    def _is_inside(self) -> bool:
+        return self._joined is not None and self._joined.inside
+
+    def _used(self) -> _Joined:
+        """Give what is known of its connections, from their first use on."""
+        if self._joined is None:
+            with _making:
+                self.touched = True
+                self._joined = _Joined() if self._joined is None else self._joined
+        return self._joined
 
     def _pass_gates(self) -> None:
         """Wait until no other item uses connections that know units; then they are this one's to its end."""
         if self.parent is not None:
             self.parent._pass_gates()
-        with self._mutex:
-            if self._gate is not None and not self._inside:
+        if self._gate is None:
+            return
+        used = self._used()
+        with used.mutex:
+            if not used.inside:
                 self._gate.acquire()
-                self._inside = True
+                used.inside = True
 
     def _join(self, connection: Joinable) -> None:
         if self.parent is not None:
             self.parent._join(connection)
-        with self._mutex:
-            if self.protects and connection not in self._joined:
-                self._stack.enter_context(connection.unit())
-                self._joined.add(connection)
+        if not self.protects:
+            return
+        used = self._used()
+        with used.mutex:
+            if connection not in used.connections:
+                used.stack.enter_context(connection.unit())
+                used.connections.add(connection)
 
     def root(self) -> "Unit":
         """Give the unit around all: that of the step."""
@@ -323,20 +311,24 @@ class Unit:
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
         if self._token is not None:
             open_unit.reset(self._token)
-        undone: BaseException | None = None if isinstance(error, StopStep) else error
+        if self.touched:
+            self._close(None if isinstance(error, StopStep) else error)
+
+    def _close(self, undone: BaseException | None) -> None:
         try:
             self._end(undone)
         except BaseException as failure:
             undone = failure
             raise
         finally:
-            if undone is not None:
-                self.record.cursors.clear()  # they stand for work that is undone
+            if undone is not None and self._record is not None:
+                self._record.cursors.clear()  # they stand for work that is undone
             if self.parent is not None and self._gate is None:  # a loop adds those of its items in their order
-                self.parent.record.add(self.record)
-            if self._inside and self._gate is not None:
+                self.parent.add(self)
+            if self._gate is not None and self._is_inside:
                 self._gate.release()
 
     def _end(self, error: BaseException | None) -> None:
-        self._joined.clear()
-        self._stack.__exit__(type(error) if error else None, error, error.__traceback__ if error else None)
+        if self._joined is not None:
+            self._joined.connections.clear()
+            self._joined.stack.__exit__(type(error) if error else None, error, error.__traceback__ if error else None)

@@ -9,6 +9,7 @@ import marshal
 from collections.abc import Mapping
 from typing import Any
 
+from crossdock.rows import Rows
 from crossdock.state import State, encode, encoded, too_large
 
 _COMPARABLE = 2
@@ -25,15 +26,24 @@ class Sealed:
         (b'{"data":"2024-05-02"}', '2024-05-02')
     """
 
-    __slots__ = ("_parts",)
+    __slots__ = ("_parts", "_rows")
 
     def __init__(self, parts: Mapping[str, "_Part"]) -> None:
         self._parts = parts
+        self._rows: Rows | None = None
+        """The data, if these are the rows of the run's input: no bytes hold them."""
 
     @classmethod
     def of(cls, state: Mapping[str, Any], *, limit: int | None = None) -> "Sealed":
         """Seal a state; the arguments and errors are those of ``encode``."""
         return cls({key: _Part(key, value) for key, value in state.items()})._within(limit)
+
+    @classmethod
+    def of_input(cls, state: State) -> "Sealed":
+        """Seal what a run begins with: whoever receives just this gets its rows, if it has any."""
+        sealed = cls.of(state)
+        sealed._rows = state["data"] if isinstance(state.get("data"), Rows) else None
+        return sealed
 
     def then(self, state: State, given: State, *, limit: int | None = None) -> "Sealed":
         """Seal a state that was made from this one.
@@ -50,6 +60,10 @@ class Sealed:
     def raw(self) -> bytes:
         """The JSON of it."""
         return b"{" + b",".join([part.name + part.raw for part in self._parts.values()]) + b"}"
+
+    def received(self) -> State:
+        """Give the state as a step receives it."""
+        return self.state() if self._rows is None else self.state() | {"data": self._rows}
 
     def state(self) -> State:
         """Give the state, each time one that shares nothing with those given before."""

@@ -106,7 +106,7 @@ class Walk:
 
     @cached_property
     def _received(self) -> Sealed:
-        return Sealed.of(self._given.without(*WRITTEN))
+        return Sealed.of_input(self._given.without(*WRITTEN))
 
     @cached_property
     def _written(self) -> Sealed:

@@ -8,7 +8,8 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from sys import _getframe
 from typing import Any, Literal, NamedTuple, Protocol, get_args
 
-from crossdock.common.flow import OnError, each
+from crossdock.common.flow import each
+from crossdock.common.loop import OnError
 from crossdock.common.paths import value_at
 from crossdock.declaration import Declaration
 from crossdock.errors import ArgumentError, WorkflowError, closest

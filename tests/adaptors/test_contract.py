@@ -32,6 +32,11 @@ def test_the_adaptors_that_are_installed_are_these():
     assert [entry.name for entry in installed(ADAPTORS)] == NAMES
 
 
+@pytest.mark.parametrize("name", NAMES)
+def test_every_adaptor_can_tell_who_one_is(name):
+    assert load_adaptor(name).adaptor.verify is not None
+
+
 @pytest.mark.parametrize(("name", "operation"), OPERATIONS)
 def test_x01_building_does_nothing_and_running_needs_a_run(name, operation, monkeypatch):
     def refuse(*_):

@@ -382,6 +382,8 @@ GREEN = {
 }
 ELSEWHERE = {code for code in Code if code.startswith("credential")} | {Code.ADAPTOR_BROKEN, Code.ADAPTOR_WRONG_API}
 """Those that need more than a job file are in ``test_check_command`` and ``test_check_credentials``."""
+OF_PROJECTS = (Path(__file__).parent / "test_project_faults.py").read_text(encoding="utf-8")
+ELSEWHERE |= {code for code in Code if f"Code.{code.name}" in OF_PROJECTS} - set(RED)
 
 
 def whole(source: str) -> str:

@@ -331,4 +331,4 @@ def test_help_imports_none_of_it():
     code = "import sys; sys.argv = ['crossdock', '--help']\nfrom crossdock.cli import main\ntry:\n    main()\nfinally:\n    print([m for m in sys.modules if m.startswith('crossdock.checking')])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.splitlines()[-1] == "[]"
-    assert re.search(r"^  check +Find the mistakes of job files", done.stdout, re.MULTILINE)
+    assert re.search(r"^  check +Find the mistakes of projects", done.stdout, re.MULTILINE)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 from crossdock.checking.check import check
-from crossdock.checking.credential_use import Given
+from crossdock.checking.credential_file import Given
 from crossdock.checking.finding import Finding
 from crossdock.documents import read_document
 from crossdock.errors import CredentialError

@@ -109,10 +109,10 @@ def test_adaptors_show_one_operation(crossdock: Crossdock):
     ("arguments", "code", "said"),
     [
         (["rnu"], 2, "There is no command 'rnu'. Did you mean 'run'?"),
-        (["zzz"], 2, "There is no command 'zzz'. The commands are: adaptors, check, cursors, run."),
+        (["zzz"], 2, "There is no command 'zzz'. The commands are: adaptors, check, credentials, cursors, run."),
         (["adaptors", "lsit"], 2, "Did you mean 'list'?"),
         (["run", "job.py", "--outptu", "x"], 2, "Did you mean '--output'?"),
-        (["run"], 2, "Missing argument 'JOB'"),
+        (["run"], 2, "Name a job file, or a project and one of its workflows."),
         (["run", "job.py", "--timeout", "0"], 2, "--timeout"),
         (["run", "job.py", "--timeout", "soon"], 2, "--timeout"),
         (["run", "job.py", "--now", "yesterday"], 2, "write it as 2024-05-02T10:00:00Z"),
@@ -233,7 +233,7 @@ BAD_JOBS: dict[str, tuple[str, bytes, str]] = {
     "below-a-file": ("job.py/x.py", b"", "job.py/x.py can't be read: Not a directory"),
     "binary": ("job.py", b"\x7fELF\x00\xff\xfe", "job.py is not a Python file: byte 5 is no UTF-8"),
     "zeros": ("job.py", b"x = 1\n\0\0", "job.py is not a Python file"),
-    "not-python": ("job.yaml", b"a: 1", "job.yaml is not a Python file"),
+    "not-python": ("job.txt", b"a: 1", "job.txt is not a Python file"),
     "empty": ("job.py", b"", "there is no 'job' in job.py"),
     "syntax": (
         "job.py",
@@ -274,7 +274,7 @@ BAD_JOBS: dict[str, tuple[str, bytes, str]] = {
 def test_cl_14_a_bad_job_is_refused_with_its_place(crossdock: Crossdock, tmp_path, name):
     path, content, said = BAD_JOBS[name]
     (tmp_path / "helper.py").write_text("# helps\nx = = 1")
-    (tmp_path / ("job.yaml" if path == "job.yaml" else "job.py")).write_bytes(content)
+    (tmp_path / ("job.txt" if path == "job.txt" else "job.py")).write_bytes(content)
     done = crossdock("run", path)
     assert (done.returncode, done.stdout, "Traceback" in done.stderr) == (3, "", False), done.stderr
     outcome, error, *_, fix = done.stderr.splitlines()

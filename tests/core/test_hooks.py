@@ -148,7 +148,7 @@ def test_pl_06_a_vault_that_raises_is_a_refused_credential_without_its_text(run_
 
     plugins = Plugins()
     plugins.register("vault", Vault())
-    with pytest.raises(Exception, match=r"kobo\.token: a plugin could not resolve it: RuntimeError") as info:
+    with pytest.raises(Exception, match=r"kobo\.token: the plugin vault could not resolve it: RuntimeError") as info:
         run_job(set_data(1), plugins=plugins, credentials={"kobo": {"adaptor": "http", "token": "vault:kobo"}})
     assert "s3cret" not in str(info.value)
 

@@ -5,6 +5,7 @@ from contextlib import contextmanager
 
 import pytest
 from crossdock import Adaptor, Job, JobError, UnknownOutcomeError, each, in_run, save_cursor, set_data, state
+from crossdock.scope import open_unit
 
 
 class Ledger:
@@ -287,6 +288,56 @@ def test_in_run_carries_the_run_to_a_thread(run_job, ledger, write):
     run_job(threaded)
 
     assert ledger.entries == ["threaded"]
+
+
+def test_what_drawing_an_item_wrote_is_not_undone_with_the_item(run_job, ledger, write):
+    def source(s):
+        for n in range(3):
+            write(f"drawn {n}")(s)
+            yield n
+
+    def work(s):
+        return write("bad" if s.data == 1 else f"item {s.data}")
+
+    run_job(each(source, work, on_error="collect"))
+
+    assert ledger.entries == ["drawn 0", "item 0", "drawn 1", "drawn 2", "item 2"]
+
+
+def test_what_an_item_gave_to_a_thread_is_no_part_of_the_next_item(run_job):
+    units, carried = [], []
+
+    def work(s):
+        units.append(open_unit.get())
+        if s.index == 0:
+            carried.append(in_run(lambda: open_unit.get().parent))
+        return s
+
+    run_job(each([0, 1, 2], work))
+
+    assert carried[0]() is units[0]
+    assert units[1] is units[2] is not units[0]
+
+
+def test_an_item_whose_unit_can_not_end_well_has_failed_and_has_no_result(run_job, ledger, write):
+    @contextmanager
+    def unit(resource):
+        with Ledger.unit(resource):
+            yield
+        if resource.entries == ["a"] and resource.open:
+            raise ValueError("the savepoint could not be released")
+
+    adaptor = Adaptor("fragile", connect=lambda _: ledger, unit=unit)
+
+    @adaptor.operation(effect="write")
+    def add(state, value):
+        adaptor.connection.entries.append(value)
+        return state.result(value.upper())
+
+    run = run_job(each(["a", "b"], lambda s: add(s.data), on_error="collect").into("written"))
+
+    assert (run.outcome, run.state.written) == ("partial", ["B"])
+    assert [entry["index"] for entry in run.state.failed] == [0]
 
 
 def test_a_cursor_of_a_unit_that_could_not_end_well_stays_where_it_was(run_job, ledger, write):

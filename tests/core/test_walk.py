@@ -307,6 +307,19 @@ def test_what_an_earlier_run_left_out_because_of_an_edge_stays_out():
     assert second.walk.skipped() == {"c": "no step that leads to it ran"}
 
 
+def test_what_is_kept_of_steps_that_come_later_or_stand_beside_does_not_count():
+    steps = (
+        Step("a", note("a"), next="b"),
+        Step("b", note("b"), next="c"),
+        Step("c", Job(fail)),
+        Step("beside", Job(fail)),
+    )
+    earlier = [run(*steps, only={name}).walk.ended[name] for name in ("a", "c", "beside")]
+    ended = run(*steps, only={"b"}, kept=earlier)
+
+    assert (ended.outcome, ended.state, list(ended.walk.ended)) == ("success", {"data": ["a", "b"]}, ["a", "b"])
+
+
 def test_a_kept_step_must_have_kept_what_it_handed_on():
     gone = run(Step("a", note("a"), next="b"), Step("b", note("b"))).walk.ended["a"]
 

@@ -281,6 +281,15 @@ def test_s_17_a_later_step_moves_a_cursor_on_from_a_checkpoint():
 # --- state -----------------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize("data", [0, "", False, None, [], {}, {"a": 1}])
+def test_s_02_and_s_03_a_step_starts_from_what_it_is_given_and_nothing_is_put_into_it(data):
+    ended = run(Step("a", Job(), next="b"), Step("b", Job(lambda s: s.replace(seen=[s.data]))), given={"data": data})
+    nothing = run(Step("a", Job(lambda s: s.replace(seen=dict(s)))))
+
+    assert (type(ended.state.data), ended.state.data, ended.state.seen) == (type(data), data, [data])
+    assert nothing.state.seen == {"data": None, "cursors": {}}
+
+
 def test_s_05_what_belongs_to_one_step_ends_with_it():
     seen = []
     ended = run(

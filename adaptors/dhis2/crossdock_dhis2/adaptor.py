@@ -20,4 +20,10 @@ _FORMERLY = {
 }
 """What options of OpenFn's dhis2 adaptor are called here."""
 
-adaptor = Adaptor("dhis2", configuration=Dhis2Configuration, connect=Dhis2Client, renamed=_FORMERLY)
+adaptor = Adaptor(
+    "dhis2",
+    configuration=Dhis2Configuration,
+    connect=Dhis2Client,
+    verify=Dhis2Client.verify,
+    renamed=_FORMERLY,
+)

@@ -34,6 +34,20 @@ class Dhis2Client(Client):
         self._legacy_tracker = configuration.legacy_tracker
         self._made_uids = count()
 
+    def verify(self) -> str:
+        """Ask DHIS2 who one is, and say where, as which user, and which version runs there.
+
+        Raises:
+            AuthFailedError: The user or token is not accepted.
+            BaseUrlError: What answers is no DHIS2.
+        """
+        me = self.read("me", query={"fields": "username,userCredentials[username]"}).data
+        info = self.read("system/info").data
+        user = _username(me)
+        if user is None or not isinstance(info, Mapping):
+            raise BaseUrlError(f"{self._base_url} answered, and not as a DHIS2 does")
+        return f"{self._base_url} as user {user}, DHIS2 {info.get('version')}"
+
     def place(self, path: str, api_version: int | None = None) -> str:
         """Give the path of a resource below the instance."""
         version = api_version or self._version
@@ -125,6 +139,14 @@ class Dhis2Client(Client):
             return self.get(f"/api/{version}/system/info", parse="text", errors=False).status != 404
         except AdaptorError:  # it was only asked to explain another error
             return True
+
+
+def _username(me: Any) -> str | None:
+    """Give the name of the user in an answer of ``/api/me``; older versions keep it one level down."""
+    if not isinstance(me, Mapping):
+        return None
+    older = me.get("userCredentials")
+    return me.get("username") or (older.get("username") if isinstance(older, Mapping) else None)
 
 
 def _is_expected(status: int, options: SendOptions) -> bool:

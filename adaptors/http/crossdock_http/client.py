@@ -34,6 +34,7 @@ from crossdock_http.recording import exchange_of, planned
 from crossdock_http.reply import READS, Live, Reply
 from crossdock_http.streaming import StreamParse, records_of
 from crossdock_http.transport import Exchange
+from crossdock_http.verifying import NOTHING_THERE, verdict
 
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _MOST_REDIRECTS = 5
@@ -92,6 +93,19 @@ class Client:
         for live in self._live:
             live.close()
         self._open.close()
+
+    def verify(self) -> str:
+        """Read ``verify_path`` of the credential, else its base_url; say where one is, and as whom.
+
+        Raises:
+            HttpError: The system does not let one in.
+            HttpConnectionError: There is no connection, or no answer.
+        """
+        known = self._configuration
+        if known.base_url is None:
+            return "without a base_url: there is nothing to ask"
+        ok = NOTHING_THERE if known.verify_path is None else None
+        return verdict(known, self.get(known.verify_path or "", parse="bytes", ok=ok))
 
     def url(self, path: str, params: Mapping[str, Any] | None = None) -> str:
         """Give the URL of a path below the base URL."""

@@ -72,6 +72,9 @@ class HttpConfiguration(BaseModel):
     retry: int = Field(0, ge=0, le=10, description="How often a request is repeated, where that can do no harm.")
     max_response_bytes: int = Field(50_000_000, gt=0, description="The largest answer that is read into memory.")
     max_download_bytes: int = Field(5_000_000_000, gt=0, description="The largest file that is downloaded.")
+    verify_path: str | None = Field(
+        None, description="What `crossdock credentials check` reads: a path that only who is let in may read."
+    )
     allow_private_addresses: bool = Field(
         False, description="Whether URLs may lead into private networks, to hosts that base_url does not name."
     )
@@ -105,6 +108,15 @@ class HttpConfiguration(BaseModel):
         if self.username is not None and self.password is not None and self.auth == "basic":
             return "Basic " + b64encode(f"{self.username}:{self.password.get_secret_value()}".encode()).decode()
         return None
+
+    def identity(self) -> str | None:
+        """Say as whom one comes, without a secret; None is as nobody."""
+        if self.username is not None:
+            return f"user {self.username}"
+        if self.oauth2 is not None:
+            return f"client {self.oauth2.client_id}"
+        ways = {"a token": self.token, "an API key": self.api_key, "a certificate": self.cert}
+        return next((f"the owner of {name}" for name, value in ways.items() if value is not None), None)
 
     def secrets(self) -> Iterator[str]:
         """Give the secrets that follow from the fields."""

@@ -71,7 +71,7 @@ _FORMERLY = {
 }
 """What options of OpenFn's http adaptor are called here."""
 
-adaptor = Adaptor("http", configuration=HttpConfiguration, connect=Client, renamed=_FORMERLY)
+adaptor = Adaptor("http", configuration=HttpConfiguration, connect=Client, verify=Client.verify, renamed=_FORMERLY)
 
 
 @adaptor.operation(effect=_effect)

@@ -9,6 +9,7 @@ import psycopg
 from crossdock.scope import open_run
 
 from crossdock_postgresql.configuration import PostgresqlConfiguration
+from crossdock_postgresql.errors import mapped
 from crossdock_postgresql.session import Session
 
 
@@ -48,6 +49,14 @@ class Database:
         """
         self._main.count_foreign_work()
         return self._main.connection
+
+    def verify(self) -> str:
+        """Ask the server who one is, and say where, as which role, and what runs there."""
+        asked = "select current_user as role, current_setting('server_version') as version"
+        with mapped():
+            row = self._main.connection.execute(asked).fetchone() or {}
+        version = row["version"].partition(" ")[0]  # "18.1 (Debian 18.1-1.pgdg13+2)"
+        return f"{self._configuration.place()} as {row['role']}, PostgreSQL {version}"
 
     def unit(self) -> AbstractContextManager[None]:
         """Give a unit of work: a transaction, or a savepoint within one."""

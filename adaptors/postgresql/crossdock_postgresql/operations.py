@@ -26,7 +26,12 @@ _FORMERLY = {
 """What options of OpenFn's postgresql adaptor are called here."""
 
 adaptor = Adaptor(
-    "postgresql", configuration=PostgresqlConfiguration, connect=Database, unit=Database.unit, renamed=_FORMERLY
+    "postgresql",
+    configuration=PostgresqlConfiguration,
+    connect=Database,
+    unit=Database.unit,
+    verify=Database.verify,
+    renamed=_FORMERLY,
 )
 
 

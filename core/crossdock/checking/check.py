@@ -7,7 +7,7 @@ from pathlib import Path
 
 from crossdock.checking.advice import advice
 from crossdock.checking.calls import calls, operations_as_values
-from crossdock.checking.credential_use import CredentialCheck, Given
+from crossdock.checking.credential_file import CredentialCheck, Given
 from crossdock.checking.finding import Code, Finding
 from crossdock.checking.functions import functions
 from crossdock.checking.ignoring import faults, silenced
@@ -60,12 +60,20 @@ def check(paths: Iterable[str], given: Given | None = None) -> Checked:
     Raises:
         InputError: There is no such file, or no job in a folder.
     """
-    files = _Files()
+    files = Files()
     for path in paths:
         files.add(Path(path))
-    findings = [*files.findings, *(found for file in files.read for found in _of_file(file))]
-    if given is not None:
-        findings += CredentialCheck(given, files.read).findings()
+    return checked(files, [] if given is None else CredentialCheck(given, files.read).findings())
+
+
+def checked(files: "Files", more: Iterable[Finding]) -> Checked:
+    """Give all that is found in some files.
+
+    Args:
+        files: The files.
+        more: What was found by looking at them together.
+    """
+    findings = [*files.findings, *(found for file in files.read for found in _of_file(file)), *more]
     return Checked([*_heard(findings, files.read), *_of_comments(files.read)], files.names)
 
 
@@ -86,7 +94,7 @@ def _of_file(file: JobFile) -> list[Finding]:
     return [finding for finding in found if finding.code != Code.RETURNS_NOTHING or finding.line not in dropped]
 
 
-class _Files:
+class Files:
     """The files that a check looks at."""
 
     def __init__(self) -> None:
@@ -114,6 +122,23 @@ class _Files:
         else:
             raise InputError(f"there is no file {str(path)!r}", fix=_nearest(path))
 
+    def add_module(self, path: Path) -> None:
+        """Add a file that is no job, and the modules beside it that it imports."""
+        file = self._parse(path)
+        if file is not None:
+            self._add_module(path, file)
+
+    def used_by(self, path: Path) -> list[JobFile]:
+        """Give a file that was added, and the modules beside it that it imports."""
+        found: dict[Path, JobFile] = {}
+        behind = [path]
+        while behind:
+            at = behind.pop().resolve()
+            if at not in found and at in self._read:
+                found[at] = self._read[at]
+                behind += _beside(at, found[at])
+        return list(found.values())
+
     def _add_folder(self, folder: Path) -> None:
         """Add the files in a folder that are jobs by what they hold; the others may be anything."""
         paths = [path for path in sorted(folder.rglob("*.py")) if not _is_hidden(path.relative_to(folder))]
@@ -138,12 +163,8 @@ class _Files:
         if path.resolve() in self._read:
             return
         self._read[path.resolve()] = file
-        for name in _imported(file):
-            neighbour = path.parent / f"{name}.py"
-            if name not in sys.stdlib_module_names and neighbour.is_file():
-                module = self._parse(neighbour)
-                if module is not None:
-                    self._add_module(neighbour, module)
+        for neighbour in _beside(path, file):
+            self.add_module(neighbour)
 
     def _parse(self, path: Path) -> JobFile | None:
         """Parse a file, once; what is no Python is a finding."""
@@ -164,6 +185,14 @@ def _bytes_of(path: Path) -> bytes:
 
 def _is_hidden(path: Path) -> bool:
     return any(part.startswith((".", "__")) for part in path.parts)
+
+
+def _beside(path: Path, file: JobFile) -> Iterator[Path]:
+    """Give the modules beside a file that it imports."""
+    for name in _imported(file):
+        neighbour = path.parent / f"{name}.py"
+        if name not in sys.stdlib_module_names and neighbour.is_file():
+            yield neighbour
 
 
 def _imported(file: JobFile) -> Iterator[str]:

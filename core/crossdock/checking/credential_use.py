@@ -1,33 +1,26 @@
-"""Rules: the credentials that are given are those that the operations of a job need."""
+"""Rules: the credentials that there are are those that the operations of jobs need."""
 
 import ast
-from collections.abc import Iterator, Mapping
-from functools import cached_property
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 from crossdock.adaptor import Adaptor
 from crossdock.checking.arguments import bound
+from crossdock.checking.credential_fields import faults
 from crossdock.checking.finding import Code, Finding
 from crossdock.checking.jobfile import JobFile
 from crossdock.checking.things import Known, LazyPath
-from crossdock.credentials import Credential, Credentials, contradictions, entries_from, known_fields
-from crossdock.documents import Document
+from crossdock.credentials import Credential, Credentials
 from crossdock.errors import CredentialError, closest
 from crossdock.plugins import Plugins
 from crossdock.redaction import Redactor
-
-
-class Given(NamedTuple):
-    """A credentials file."""
-
-    file: str
-    document: Document
+from crossdock.references import Resolved
 
 
 class _Unresolved(Plugins):
     """Leaves references to secrets as they are: a check looks up no secret."""
 
-    def resolve_secret(self, reference: str, *, what: str) -> str | None:  # noqa: ARG002 - the signature is inherited
+    def resolve_secret(self, reference: str, *, what: str) -> Resolved | None:  # noqa: ARG002 - the signature is inherited
         """Know no reference."""
         return None
 
@@ -58,53 +51,77 @@ def _use(file: JobFile, call: ast.Call) -> Use | None:
     return Use(call, declaration.full_name, declaration.adaptor, None if name.value is None else str(name.value))
 
 
-class CredentialCheck:
-    """Checks the files of one command against one credentials file.
+def reads(file: JobFile, root: str = "credentials") -> list[tuple[ast.expr, LazyPath]]:
+    """Give the lazy paths of a file that begin at a root, such as ``credentials.kobo.token``."""
+    nodes = [*file.tree.all(ast.Attribute), *file.tree.all(ast.Subscript)]
+    found = [(node, file.meanings.of(node)) for node in nodes]
+    return [(node, path) for node, path in found if isinstance(path, LazyPath) and path.root == root]
+
+
+class UseCheck:
+    """Checks what the operations of some files need against the credentials that there are.
 
     Args:
-        given: The credentials file.
-        files: The files whose operations use it.
+        entries: Name → fields, with the adaptor's name under ``adaptor``.
+        files: The files.
+        where: The file that credentials can be added to.
+        listed: The names of those that may be used; by default all.
     """
 
-    def __init__(self, given: Given, files: list[JobFile]) -> None:
-        self._given = given
+    def __init__(
+        self,
+        entries: Mapping[str, Mapping[str, Any]],
+        files: Iterable[JobFile],
+        where: str,
+        listed: Iterable[str] | None = None,
+    ) -> None:
+        self._entries = entries
         self._files = files
+        self._where = where
+        credentials = Credentials(entries, plugins=_Unresolved(), redactor=Redactor())
+        self._credentials = credentials if listed is None else credentials.only(listed)
         self._seen: set[object] = set()
+        self.chosen: dict[str, tuple[Adaptor[Any, Any], Credential]] = {}
+        """The credentials that are used, each with its adaptor."""
+        self.not_listed: dict[str, str] = {}
+        """Those that are used and may not be, each with the place of the use."""
 
     def findings(self) -> Iterator[Finding]:
-        """Find credentials that are missing or ambiguous, and their fields that don't fit."""
-        try:
-            entries = self._entries
-        except CredentialError as error:
-            yield Finding(self._given.file, 1, Code.CREDENTIAL_INVALID, error.message, error.fix)
-            return
-        credentials = Credentials(entries, plugins=_Unresolved(), redactor=Redactor())
+        """Find credentials that are missing, ambiguous, or for another adaptor."""
         for file in self._files:
             for use in uses(file):
-                yield from self._used(file, use, credentials)
-            yield from self._read(file, credentials)
+                yield from self._used(file, use)
+            yield from self._read(file)
 
-    @cached_property
-    def _entries(self) -> dict[str, dict[str, Any]]:
-        adaptors = {use.adaptor.name for file in self._files for use in uses(file)}
-        content = self._given.document.content
-        named = isinstance(content, Mapping) and any(
-            isinstance(entry, Mapping) and "adaptor" in entry for entry in content.values()
-        )
-        return entries_from(content, adaptors, what="the file") if adaptors or named else {}
-
-    def _used(self, file: JobFile, use: Use, credentials: Credentials) -> Iterator[Finding]:
+    def _used(self, file: JobFile, use: Use) -> Iterator[Finding]:
         try:
-            credential = credentials.choose(use.adaptor.name, use.credential)
+            credential = self._credentials.choose(use.adaptor.name, use.credential)
         except CredentialError as error:
-            if self._is_new(file.name, use.adaptor.name, use.credential):
-                message = f"{use.operation}: {error.message}"
-                yield file.finding(use.call, self._why(use), message, error.fix)
+            yield from self._not_chosen(file, use, error)
             return
-        if credential.name not in self._entries:
-            yield from self._nothing_given(file, use, credential)
-        elif self._is_new(credential.name):
-            yield from self._fields(use.adaptor, credential)
+        if credential.name in self._credentials.fields():
+            self.chosen.setdefault(credential.name, (use.adaptor, credential))
+        elif others := [name for name, entry in self._entries.items() if entry["adaptor"] == use.adaptor.name]:
+            self._lacks(others[0], file, use.call)
+        elif list(faults(use.adaptor, credential)) and self._is_new(file.name, use.adaptor.name, None):
+            message = f"{use.operation} needs a credential, and there is none for {use.adaptor.name}"
+            fix = f"Add it to {self._where}: {use.adaptor.name}: {{adaptor: {use.adaptor.name}, …}}."
+            yield file.finding(use.call, Code.CREDENTIAL_MISSING, message, fix)
+
+    def _not_chosen(self, file: JobFile, use: Use, error: CredentialError) -> Iterator[Finding]:
+        entry = self._entries.get(use.credential or "", {})
+        if entry.get("adaptor") == use.adaptor.name:
+            self._lacks(str(use.credential), file, use.call)
+        elif self._is_new(file.name, use.adaptor.name, use.credential):
+            yield file.finding(use.call, self._why(use), f"{use.operation}: {error.message}", error.fix)
+
+    def _why(self, use: Use) -> Code:
+        if use.credential is None:
+            return Code.CREDENTIAL_AMBIGUOUS
+        return Code.CREDENTIAL_OF_ANOTHER_ADAPTOR if use.credential in self._entries else Code.CREDENTIAL_MISSING
+
+    def _lacks(self, name: str, file: JobFile, node: ast.expr) -> None:
+        self.not_listed.setdefault(name, f"{file.name}:{node.lineno}")
 
     def _is_new(self, *what: object) -> bool:
         """Tell whether this was not found before: one missing credential is one finding in a file."""
@@ -112,90 +129,25 @@ class CredentialCheck:
         self._seen.add(what)
         return is_new
 
-    def _why(self, use: Use) -> Code:
-        if use.credential is None:
-            return Code.CREDENTIAL_AMBIGUOUS
-        return Code.CREDENTIAL_OF_ANOTHER_ADAPTOR if use.credential in self._entries else Code.CREDENTIAL_MISSING
-
-    def _nothing_given(self, file: JobFile, use: Use, credential: Credential) -> Iterator[Finding]:
-        """Find that an adaptor gets no credential at all, and can't do without one."""
-        if list(_faults(use.adaptor, credential)) and self._is_new(file.name, use.adaptor.name, None):
-            message = f"{use.operation} needs a credential, and there is none for {use.adaptor.name}"
-            fix = f"Add it to {self._given.file}: {use.adaptor.name}: {{adaptor: {use.adaptor.name}, …}}."
-            yield file.finding(use.call, Code.CREDENTIAL_MISSING, message, fix)
-
-    def _fields(self, adaptor: Adaptor[Any, Any], credential: Credential) -> Iterator[Finding]:
-        for field, code, message in _faults(adaptor, credential):
-            fix = f"See its fields: crossdock adaptors show {adaptor.name}."
-            yield self._at(credential, field, code, f"the credential {credential.name!r}: {message}", fix)
-        if not any(_reads(file) for file in self._files):
-            yield from self._unknown(adaptor, credential)
-
-    def _unknown(self, adaptor: Adaptor[Any, Any], credential: Credential) -> Iterator[Finding]:
-        """Find fields that neither the adaptor knows nor any file reads."""
-        model: Any = adaptor.configuration
-        for field in credential.fields if model is not None else ():
-            if known_fields(model, {field: None}):
-                continue
-            close = closest(field, model.model_fields)
-            fix = f"Did you mean {close}?" if close else f"See its fields: crossdock adaptors show {adaptor.name}."
-            message = f"the credential {credential.name!r} has a field {field!r}, which {adaptor.name} does not know"
-            yield self._at(credential, field, Code.CREDENTIAL_FIELD_UNKNOWN, message, fix)
-
-    def _at(self, credential: Credential, field: str, code: Code, message: str, fix: str) -> Finding:
-        document = self._given.document
-        path = (credential.name, field) if credential.name in document.content else (field,)
-        return Finding(self._given.file, document.line(*path), code, message, fix)
-
-    def _read(self, file: JobFile, credentials: Credentials) -> Iterator[Finding]:
-        """Find lazy ``credentials.name.field`` that there is not."""
-        known = credentials.fields()
-        for node, path in _reads(file):
-            name, field = path.keys[0], path.keys[1] if len(path.keys) == 2 else None
-            if name not in known and name is not None and len(path.keys) == 1:
-                close = closest(str(name), known)
-                fix = f"Did you mean {close}?" if close else f"Add it to {self._given.file}."
-                yield file.finding(node, Code.CREDENTIAL_MISSING, f"there is no credential {name!r}", fix)
-            elif name in known and field is not None and field not in known[str(name)]:
-                message = f"the credential {name!r} has no field {field!r}"
-                close = closest(str(field), known[str(name)])
-                fix = f"Did you mean {close}?" if close else f"Add it to {self._given.file}."
+    def _read(self, file: JobFile) -> Iterator[Finding]:
+        """Find lazy ``credentials.name`` and ``credentials.name.field`` that there is not."""
+        known = self._credentials.fields()
+        for node, path in reads(file):
+            name = str(path.keys[0]) if path.keys and path.keys[0] is not None else None
+            if name is not None and len(path.keys) == 1 and name not in known:
+                yield from self._not_there(file, node, name, known)
+            elif name in known and len(path.keys) == 2 and path.keys[1] not in (None, *known[str(name)]):
+                message = f"the credential {name!r} has no field {path.keys[1]!r}"
+                fix = self._fix(str(path.keys[1]), known[str(name)])
                 yield file.finding(node, Code.CREDENTIAL_FIELD_MISSING, message, fix)
 
+    def _not_there(self, file: JobFile, node: ast.expr, name: str, known: Iterable[str]) -> Iterator[Finding]:
+        if name in self._entries:
+            self._lacks(name, file, node)
+        else:
+            message = f"there is no credential {name!r}"
+            yield file.finding(node, Code.CREDENTIAL_MISSING, message, self._fix(name, known))
 
-def _reads(file: JobFile) -> list[tuple[ast.expr, LazyPath]]:
-    nodes = [*file.tree.all(ast.Attribute), *file.tree.all(ast.Subscript)]
-    found = [(node, file.meanings.of(node)) for node in nodes]
-    return [(node, path) for node, path in found if isinstance(path, LazyPath) and path.root == "credentials"]
-
-
-def _faults(adaptor: Adaptor[Any, Any], credential: Credential) -> Iterator[tuple[str, Code, str]]:
-    """Give the fields that don't fit an adaptor; what a reference stands for is not known here."""
-    from pydantic import ValidationError  # imported late: a job without adaptors needs none of it
-
-    if adaptor.configuration is None:
-        return
-    for name, contradiction in contradictions(adaptor.configuration, credential.fields):
-        yield name, Code.CREDENTIAL_FIELD_INVALID, _reason(name, contradiction)
-    known = known_fields(adaptor.configuration, credential.fields)
-    try:
-        adaptor.configuration.model_validate(known)
-    except ValidationError as error:
-        for fault in error.errors(include_input=False, include_url=False):
-            field = str(fault["loc"][0]) if fault["loc"] else ""
-            if _refers(known.get(field)) or (not field and any(map(_refers, known.values()))):
-                continue
-            code = Code.CREDENTIAL_FIELD_MISSING if fault["type"] == "missing" else Code.CREDENTIAL_FIELD_INVALID
-            message = f"the field {field!r} is missing" if fault["type"] == "missing" else _reason(field, fault["msg"])
-            yield field, code, message
-
-
-def _reason(field: str, message: str) -> str:
-    return f"{field}: {message}" if field else message.removeprefix("Value error, ")
-
-
-def _refers(value: Any) -> bool:
-    """Tell whether a value is, or holds, a reference such as ``env:NAME``."""
-    if isinstance(value, Mapping):
-        return any(map(_refers, value.values()))
-    return isinstance(value, str) and ":" in value and "://" not in value
+    def _fix(self, name: str, known: Iterable[str]) -> str:
+        close = closest(name, known)
+        return f"Did you mean {close}?" if close else f"Add it to {self._where}."

@@ -61,6 +61,10 @@ class Code(StrEnum):
     UNKNOWN_SETTING = auto()
     CIRCLE = auto()
     UNREACHABLE_STEP = auto()
+    FILE_MISSING = auto()
+    FUNCTION_MISSING = auto()
+    CREDENTIAL_NOT_LISTED = auto()
+    ADAPTOR_NOT_ALLOWED = auto()
     ADVICE_MIXED_WRITES = auto()
     ADVICE_UNUSED_RESULT = auto()
 

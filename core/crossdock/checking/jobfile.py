@@ -8,6 +8,7 @@ from crossdock.checking.ignoring import Ignore, ignores_in
 from crossdock.checking.meanings import Meanings
 from crossdock.checking.scopes import Tree
 from crossdock.checking.uses import uses_of
+from crossdock.errors import cut
 
 
 class JobFile:
@@ -50,7 +51,8 @@ def parse(name: str, source: bytes) -> JobFile | Finding:
         line = source.count(b"\n", 0, error.start) + 1
         return unreadable(line, f"byte {error.start} is no UTF-8", "Save the file as UTF-8.")
     except SyntaxError as error:
-        return unreadable(error.lineno or 1, error.msg, "Correct the syntax there.")
+        place = f" in column {error.offset}: {cut(error.text.strip(), 80)}" if error.offset and error.text else ""
+        return unreadable(error.lineno or 1, f"{error.msg}{place}", "Correct the syntax there.")
     except ValueError:
         return unreadable(1, "it holds a null byte", "Save it as plain text.")
     except (RecursionError, MemoryError):

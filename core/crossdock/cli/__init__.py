@@ -51,7 +51,9 @@ def main() -> None:
     """Be the command ``crossdock``."""
     from crossdock.cli.adaptors import adaptors
     from crossdock.cli.check import check
+    from crossdock.cli.credentials import credentials
     from crossdock.cli.cursors import cursors
+    from crossdock.cli.project import project
     from crossdock.cli.run import run
     from crossdock.cli.serve import serve
     from crossdock.errors import PluginError
@@ -61,7 +63,9 @@ def main() -> None:
     cli.add_command(serve)
     cli.add_command(check)
     cli.add_command(adaptors)
+    cli.add_command(credentials)
     cli.add_command(cursors)
+    cli.add_command(project)
     plugins = Plugins()
     plugins.load()
     for name, error in plugins.broken.items():

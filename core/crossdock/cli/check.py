@@ -10,25 +10,31 @@ import click
 from crossdock.cli.ending import EXIT_CODES, say, write_result
 
 if TYPE_CHECKING:
-    from crossdock.checking.credential_use import Given
+    from crossdock.checking.check import Checked
+    from crossdock.checking.credential_file import Given
     from crossdock.checking.finding import Finding
 
 
 @click.command()
 @click.argument("paths", metavar="PATH...", nargs=-1, required=True)
-@click.option("--credentials", metavar="FILE", help="Check the credentials that the jobs get, too: YAML or JSON.")
+@click.option(
+    "--credentials",
+    metavar="FILE",
+    help="Check the credentials that jobs without a project get, too: YAML or JSON.",
+)
 @click.option("--strict", is_flag=True, help="Count advice as a finding.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def check(paths: Sequence[str], credentials: str | None, *, strict: bool, as_json: bool) -> None:
-    """Find the mistakes of job files, or folders of them, without running anything.
+    """Find the mistakes of projects, or job files, or folders of them, without running anything.
+
+    A PATH that is a YAML file, or a folder with a project.yaml, is a project: it is checked with all
+    of its jobs.
 
     Each finding is a line: file, line, code, what is wrong, what to do. The codes are explained in
     docs/check.md. The exit code is 3 if there are findings, and 0 if there are none; codes that
     start with advice_ count only with --strict.
     """
-    from crossdock.checking.check import check as check_all  # imported late: --help needs none of it
-
-    checked = check_all(paths, _given(credentials))
+    checked = _checked(paths, credentials)
     findings = checked.findings
     if as_json:
         write_result(json.dumps([finding._asdict() for finding in findings], indent=2, ensure_ascii=False) + "\n", None)
@@ -41,10 +47,24 @@ def check(paths: Sequence[str], credentials: str | None, *, strict: bool, as_jso
     click.get_current_context().exit(EXIT_CODES["refused"] if faulty else 0)
 
 
+def _checked(paths: Sequence[str], credentials: str | None) -> "Checked":
+    """Check projects one by one, and all other files together."""
+    from crossdock.checking.check import Checked  # imported late: --help needs none of it
+    from crossdock.checking.check import check as check_all
+    from crossdock.project import is_project, project_file
+    from crossdock.project.check import check_project
+
+    projects = [check_project(project_file(path)) for path in paths if is_project(path)]
+    others = [path for path in paths if not is_project(path)]
+    all_of_it = [*projects, *([check_all(others, _given(credentials))] if others else [])]
+    findings = (finding for checked in all_of_it for finding in checked.findings)
+    return Checked(findings, (file for checked in all_of_it for file in checked.files))
+
+
 def _given(path: str | None) -> "Given | None":
     if path is None:
         return None
-    from crossdock.checking.credential_use import Given
+    from crossdock.checking.credential_file import Given
     from crossdock.documents import read_document
     from crossdock.errors import CredentialError
 

@@ -3,7 +3,7 @@
 import fcntl
 import os
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any, TypeVar
 
 import click
@@ -11,7 +11,8 @@ import click
 from crossdock.cli.ending import replace_file, table
 from crossdock.cursors import kept
 from crossdock.decoding import decode
-from crossdock.errors import ArgumentError, CursorFileError
+from crossdock.errors import ArgumentError, CursorFileError, Outcome
+from crossdock.progress import Progress
 from crossdock.state import encode
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -20,12 +21,15 @@ F = TypeVar("F", bound=Callable[..., Any])
 class CursorFile:
     """The cursors of a job, in a JSON object: name → position.
 
+    How far the loops with checkpoints came lies beside it, in ``FILE.progress``.
+
     Args:
         path: The file; it need not exist.
     """
 
     def __init__(self, path: str) -> None:
         self._path = path
+        self._progress = os.path.abspath(f"{path}.progress")  # a job may go to another folder
 
     @contextmanager
     def locked(self) -> Iterator[None]:
@@ -71,6 +75,28 @@ class CursorFile:
             replace_file(self._path, encode(dict(cursors)).decode() + "\n")
         except OSError as error:
             raise CursorFileError(f"the cursors in {self._path!r} can't be kept: {error.strerror}") from None
+
+    def carry_progress(self, progress: Progress) -> None:
+        """Give a run what an interrupted one left, and keep on the disk how far it comes.
+
+        The run's own process writes, so that nothing goes on before that is safe.
+        """
+        file = CursorFile(self._progress)
+        progress.left = file.read()
+        progress.on_kept = file.write
+
+    def end_progress(self, outcome: Outcome) -> None:
+        """Forget the progress of a run that ended well; a loop that stopped at an item of its own goes on there."""
+        file = CursorFile(self._progress)
+        if outcome == "partial":
+            file.write({name: kept for name, kept in file.read().items() if not kept["complete"]})
+        elif outcome == "success":
+            self.forget_progress()
+
+    def forget_progress(self) -> None:
+        """Let the next run start at the first item of each loop."""
+        with suppress(FileNotFoundError):
+            os.unlink(self._progress)
 
 
 @click.group()
@@ -121,7 +147,7 @@ def set_(name: str, position: str, type_: Any, path: str) -> None:
 
 @cursors.command()
 @click.argument("names", nargs=-1)
-@click.option("--all", "everything", is_flag=True, help="Forget all of them.")
+@click.option("--all", "everything", is_flag=True, help="Forget all of them, and the progress of loops.")
 @_of_file
 def reset(names: tuple[str, ...], path: str, *, everything: bool) -> None:
     """Forget cursors; the next run starts from their defaults."""
@@ -130,6 +156,8 @@ def reset(names: tuple[str, ...], path: str, *, everything: bool) -> None:
     file = CursorFile(path)
     with file.locked():
         found = _known(file.read(), *names)
+        if everything:
+            file.forget_progress()
         file.write({} if everything else {name: found[name] for name in found if name not in names})
 
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from crossdock.cli.outputs import StepOutputs
 from crossdock.errors import InputError, closest
+from crossdock.message import Form
 
 if TYPE_CHECKING:
     from crossdock.project.project import Project
@@ -66,11 +67,17 @@ class Order(NamedTuple):
     page: str | None = None
     stepping: bool = False
     retry_failed: str | None = None
+    state_format: Form | None = None
 
     @property
     def input(self) -> str | None:
         """The file that the first state comes from."""
         return self.state if self.retry_failed is None else self.retry_failed
+
+    @property
+    def input_form(self) -> Form | None:
+        """What that file holds; None if its name tells."""
+        return self.state_format if self.retry_failed is None else "json"
 
     @property
     def traced(self) -> bool:

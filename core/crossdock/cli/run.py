@@ -62,7 +62,12 @@ def _check_terminal(state_file: str | None, timeout: float | None) -> None:
 @click.option(
     "--parallel", metavar="N", type=click.IntRange(min=1), default=1, help="How many steps may run at the same time."
 )
-@click.option("--state", metavar="FILE", help="The input: a JSON file, or - for standard input.")
+@click.option("--state", metavar="FILE", help="The input: a file, or - for standard input.")
+@click.option(
+    "--state-format",
+    type=click.Choice(["json", "jsonl", "csv"]),
+    help="What the input is; else a .jsonl, .ndjson or .csv file is rows, and all else JSON.",
+)
 @click.option(
     "--retry-failed",
     metavar="FILE",
@@ -113,6 +118,13 @@ def run(what: tuple[str, ...], output: str | None, timeout: float | None, **give
     code says how it ended: 0 success, 1 failed, 2 wrong usage or input, 3 refused before it ran,
     4 crashed, 5 killed, 6 partial, 7 unknown, 130 interrupted, 143 cancelled.
 
+    The input is a JSON object, the whole state; or rows, in JSON lines or CSV, which become its
+    'data'. Rows are read as the job walks them, once: each(state.data, …) takes the memory of
+    one row. No state holds them: 'data' is null in what is written down.
+
+    With --cursors a run that was interrupted in each(…, checkpoint=n) goes on where it stopped:
+    how far it came is kept beside that file until a run ends well.
+
     With --dry-run the operations of adaptors that write are listed under 'plan' in the final
     state and not called, the job's own functions run, and no cursor moves.
 
@@ -151,6 +163,7 @@ _TOGETHER: dict[str, Callable[[Given], Any]] = {
     "--retry-failed and --state can't be given together: the failed items are the input.": (
         lambda given: given["retry_failed"] is not None and given["state"] is not None
     ),
+    "--state-format needs --state.": lambda given: given["state_format"] and given["state"] is None,
     "--only can't be given together with --start or --end.": (
         lambda given: given["only"] and (given["start"] or given["end"])
     ),
@@ -186,7 +199,8 @@ def _order(what: tuple[str, ...], given: Given) -> "Order":
         cursors = cursors or chosen.cursors
     folders: dict[str, Any] = {name: _made(given[name], f"--{name}") for name in ("files", "record", "replay")}
     same = {
-        name: given[name] for name in ("state", "credentials", "now", "verbose", "dry_run", "values", "retry_failed")
+        name: given[name]
+        for name in ("state", "state_format", "credentials", "now", "verbose", "dry_run", "values", "retry_failed")
     }
     shows_trace, page = given["trace"] or given["step"], given["report"]
     return Order(chosen, **same, **folders, cursors=cursors, shows_trace=shows_trace, page=page, stepping=given["step"])
@@ -197,7 +211,7 @@ def _chosen(what: tuple[str, ...], environment: str | None) -> "str | InProject"
     from crossdock.cli.order import InProject
     from crossdock.project import FILE_NAME
 
-    if len(what) > 2:
+    if len(what) > 2 or not (what or os.path.isfile(FILE_NAME)):
         raise click.UsageError("Name a job file, or a project and one of its workflows.")
     if len(what) == 2:
         return InProject.of(what[0], what[1], environment)

@@ -13,6 +13,7 @@ from crossdock.cli.ending import say
 from crossdock.files import remove_folder
 from crossdock.message import Message
 from crossdock.redaction import Redactor
+from crossdock.run import Run
 
 
 class Limit(NamedTuple):
@@ -94,6 +95,11 @@ class Screen:
     def traced(self) -> dict[str, Any]:
         """Give the operations that ended, and the one that was running when the process ended."""
         return {"spans": self._spans, "running": self._running}
+
+    def carry(self, run: Run) -> None:
+        """Let a run go on where one that was interrupted stopped, and keep how far it comes."""
+        if self._kept is not None and not run.dry_run:
+            self._kept.carry_progress(run.progress)
 
     def show(self, text: str) -> None:
         """Show what the child prints."""

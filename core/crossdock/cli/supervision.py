@@ -39,7 +39,7 @@ def supervise(order: Order, output: str | None, timeout: float | None) -> int:
         output: The file for the final state; standard output by default.
         timeout: Seconds after which the run is killed.
     """
-    message = Message.from_file(order.input) if order.input is not None else Message(State())
+    message = Message.from_file(order.input, order.input_form) if order.input is not None else Message(State())
     check_output(output)
     check_output(order.page, "--report")
     if isinstance(order.what, InProject):
@@ -61,6 +61,7 @@ def _accounted(
         write_result(json.dumps(report["state"], indent=2, ensure_ascii=False) + "\n", output)
         if kept is not None and not order.dry_run:
             kept.write(report["state"].get("cursors") or {})
+            kept.end_progress(report["outcome"])
     if order.page is not None:
         write_result(report["page"], order.page, "--report")
     code: int = report.get("exit", EXIT_CODES[report["outcome"]])

@@ -6,7 +6,7 @@ import signal
 import sys
 import traceback
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextvars import ContextVar
 from typing import Any, NamedTuple
 
@@ -50,12 +50,13 @@ def work(order: Order, message: Message, send: Send, screen: Screen) -> None:
         screen.take({"files": folder})
         send({"files": folder})
 
-    _log_to_stderr(verbose=order.verbose)
+    log_to_stderr(verbose=order.verbose)
     redactor = Redactor()
     redactor.tell = lambda secret: send({"secret": secret})
     try:
         run = _prepared(order, message, redactor, send)
         run.files.tell = tell
+        screen.carry(run)
         run.execute()
     except CrossdockError as error:
         send(_refusal(error, verbose=order.verbose))
@@ -87,7 +88,7 @@ def _prepared(order: Order, message: Message, redactor: Redactor, send: Send) ->
     trace = Trace(redactor, values=order.values, tell=lambda span: send({"span": {**span, "step": _step.get()}}))
     run = Run(
         loaded.workflow,
-        message.state,
+        message.input,
         credentials=_entries(given, {*adaptors.opened, *_adaptors(loaded.workflow)}, message),
         plugins=plugins,
         redactor=redactor,
@@ -100,6 +101,7 @@ def _prepared(order: Order, message: Message, redactor: Redactor, send: Send) ->
         parallel=loaded.parallel,
         only=loaded.only,
         kept=loaded.kept,
+        settings=loaded.settings,
     )
     run.on_checkpoint = lambda cursors: send({"checkpoint": cursors})
     return run
@@ -112,6 +114,7 @@ class _Loaded(NamedTuple):
     parallel: int = 1
     only: list[str] | None = None
     kept: Iterable[Ended] = ()
+    settings: Mapping[str, Any] | None = None
 
 
 def _of_job(order: Order, file: str, message: Message) -> _Loaded:
@@ -127,7 +130,7 @@ def _of_project(order: Order, what: InProject) -> _Loaded:
     kept = chosen.kept(what.outputs, has_state=order.state is not None)
     if not order.dry_run:
         what.outputs.forget(chosen.steps)
-    return _Loaded(workflow, what.parallel, chosen.steps, kept)
+    return _Loaded(workflow, what.parallel, chosen.steps, kept, what.project.settings)
 
 
 def _adaptors(workflow: Workflow) -> Iterator[str]:
@@ -144,14 +147,14 @@ def _given(order: Order, message: Message) -> list[tuple[Any, str]]:
     given: list[tuple[Any, str]] = []
     if message.configuration is not None:
         given.append((message.configuration, "'configuration' of the input"))
-    if isinstance(order.what, InProject):
-        given.append((order.what.project.credentials_of(order.what.workflow), order.file))
+    if isinstance(order.what, InProject) and (listed := order.what.project.credentials_of(order.what.workflow)):
+        given.append((listed, order.file))
     if order.credentials is not None:
         from crossdock.documents import read_document
 
         what = f"the credentials file {order.credentials!r}"
         given.append((read_document(order.credentials, what=what, error=CredentialError).content, what))
-    return [(fields, what) for fields, what in given if fields]
+    return given
 
 
 def _entries(given: list[tuple[Any, str]], used: set[str], message: Message) -> dict[str, dict[str, Any]]:
@@ -257,7 +260,8 @@ def _traceback(error: BaseException) -> str:
     return "".join(traceback.format_exception(error))
 
 
-def _log_to_stderr(*, verbose: bool) -> None:
+def log_to_stderr(*, verbose: bool) -> None:
+    """Show on standard error what is logged: warnings and what is for information, or all of it."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(logging.Formatter("%(levelname)s %(name)s: %(message)s") if verbose else _Plain())
     logging.basicConfig(handlers=[handler], level=logging.DEBUG if verbose else logging.WARNING, force=True)

@@ -9,7 +9,8 @@ from typing import Any
 from crossdock.cursors import Type, furthest, kept
 from crossdock.errors import ArgumentError, NoRunError
 from crossdock.operation import operation
-from crossdock.scope import Record, open_unit, run_in_progress, unit_in_progress
+from crossdock.record import Record
+from crossdock.scope import open_unit, run_in_progress, unit_in_progress
 from crossdock.state import State, encode
 
 _job_logger = logging.getLogger("crossdock.job")

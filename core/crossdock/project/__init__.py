@@ -1,10 +1,9 @@
 """Projects: a file that says which workflows there are, what starts them, and what they need."""
 
-from os import PathLike
+from os import PathLike, fspath
+from os.path import isfile, join
 from typing import TYPE_CHECKING
 
-from crossdock.checking.finding import Code, Finding
-from crossdock.documents import parse_document, read_document
 from crossdock.errors import ProjectError, closest
 from crossdock.site import short
 
@@ -12,8 +11,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from crossdock.project.project import Project
-    from crossdock.project.reading import Source
-    from crossdock.project.shape import ProjectFile
 
 FILE_NAME = "project.yaml"
 
@@ -30,6 +27,7 @@ def read_project(path: "str | PathLike[str]", environment: str | None = None) ->
         InputError: It has no such environment.
     """
     from crossdock.project.project import Project  # imported late: pydantic takes 100 ms
+    from crossdock.project.rules import survey
 
     file = project_file(path)
     source, shape, faults = survey(file)
@@ -38,6 +36,12 @@ def read_project(path: "str | PathLike[str]", environment: str | None = None) ->
         message = f"{source.file} has {len(faults)} {'fault' if len(faults) == 1 else 'faults'}:{listed}"
         raise ProjectError(message, faults=faults)
     return Project(file, shape, environment)
+
+
+def is_project(path: "str | PathLike[str]") -> bool:
+    """Tell whether a path is that of a project: a YAML file, or a folder with a project.yaml."""
+    name = fspath(path)
+    return (isfile(name) and name.endswith((".yaml", ".yml"))) or isfile(join(name, FILE_NAME))
 
 
 def project_file(path: "str | PathLike[str]") -> "Path":
@@ -60,19 +64,3 @@ def project_file(path: "str | PathLike[str]") -> "Path":
         fix = f"Did you mean {file.parent / close}?" if close else f"Name a folder that has a {FILE_NAME}."
         raise ProjectError(f"there is no {short(str(file))}", fix=fix)
     return file
-
-
-def survey(file: "Path") -> "tuple[Source, ProjectFile, list[Finding]]":
-    """Read a project file and find all that is wrong with it."""
-    from crossdock.project.reading import Source, shape_of
-    from crossdock.project.rules import RULES
-
-    name = short(str(file))
-    try:
-        source = Source(name, read_document(str(file), what="the file", error=ProjectError, all_faults=True))
-    except ProjectError as error:  # there is nothing to look into
-        nothing = Source(name, parse_document("workflows: {}", what="nothing", error=ProjectError))
-        found = Finding(name, error.details.get("line", 1), Code.WRONG_NOTATION, error.message, error.fix)
-        return nothing, shape_of(nothing)[0], [found]
-    shape, findings = shape_of(source)
-    return source, shape, sorted({*findings, *(finding for rule in RULES for finding in rule(source, shape))})

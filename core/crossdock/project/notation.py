@@ -6,7 +6,7 @@ whose type is the code of the finding and whose context is its message and its f
 
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, ClassVar, Self, TypeVar
 
 from pydantic import (
     AfterValidator,
@@ -14,11 +14,14 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
+    GetCoreSchemaHandler,
+    GetJsonSchemaHandler,
     StringConstraints,
     ValidationError,
     model_validator,
 )
-from pydantic_core import InitErrorDetails, PydanticCustomError
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import InitErrorDetails, PydanticCustomError, core_schema
 
 from crossdock.checking.finding import Code
 from crossdock.checking.secrets import REFERENCE
@@ -54,12 +57,35 @@ class Part(BaseModel):
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True, use_attribute_docstrings=True)
 
+    choice: ClassVar[tuple[str, ...]] = ()
+    """Keys of which exactly one has to be there."""
+
     @model_validator(mode="before")
     @classmethod
     def _is_whole(cls, given: Any) -> Any:
         if isinstance(given, Mapping) and (errors := list(cls._of_keys(given))):
             raise wrong_at(*errors)
         return given
+
+    @model_validator(mode="after")
+    def _has_chosen(self) -> Self:
+        present = [key for key in self.choice if key in self.model_fields_set]
+        if self.choice and not present:
+            raise none_of(self.choice)
+        if len(present) > 1:
+            message, fix = f"stands beside {present[0]}", f"Write only {listed(self.choice)}."
+            raise wrong_at((present[1], wrong(Code.WRONG_VALUE, message, fix)))
+        return self
+
+    @classmethod
+    def __get_pydantic_json_schema__(
+        cls, schema: core_schema.CoreSchema, handler: GetJsonSchemaHandler
+    ) -> JsonSchemaValue:
+        """Describe the part, and that one of its choice is needed."""
+        made = handler.resolve_ref_schema(handler(schema))
+        if cls.choice:
+            made["oneOf"] = [{"required": [key]} for key in cls.choice]
+        return made
 
     @classmethod
     def _of_keys(cls, given: Mapping[str, Any]) -> Iterator[tuple[str, PydanticCustomError]]:
@@ -83,23 +109,29 @@ def listed(words: Iterable[str]) -> str:
     return f"{', '.join(first)} or {last}" if first else last
 
 
-def one_of(given: Iterable[str], keys: Iterable[str]) -> None:
-    """Refuse a mapping that has none of some keys, or several.
-
-    Args:
-        given: Its keys.
-        keys: Those of which it needs one.
-    """
-    keys = list(keys)
-    present, names = [key for key in keys if key in given], listed(keys)
-    if not present:
-        raise wrong(Code.MISSING_KEY, f"has none of the keys {names}", f"Write {names}.", keys=" ".join(keys))
-    if len(present) > 1:
-        raise wrong_at((present[1], wrong(Code.WRONG_VALUE, f"stands beside {present[0]}", f"Write only {names}.")))
+def none_of(keys: Iterable[str]) -> PydanticCustomError:
+    """Make the error for a mapping that has none of some keys, of which it needs one."""
+    names = listed(keys)
+    return wrong(Code.MISSING_KEY, f"has none of the keys {names}", f"Write {names}.", keys=" ".join(keys))
 
 
 def _as_list(given: Any) -> Any:
     return given if isinstance(given, list) else [given]
+
+
+class _OneOrMore:
+    """Takes one thing for a list of it."""
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> core_schema.CoreSchema:
+        """Validate what stands alone as a list."""
+        return core_schema.no_info_before_validator_function(_as_list, handler(source))
+
+    def __get_pydantic_json_schema__(
+        self, schema: core_schema.CoreSchema, handler: GetJsonSchemaHandler
+    ) -> JsonSchemaValue:
+        """Describe both forms."""
+        several = handler(schema)
+        return {"anyOf": [several["items"], several]}
 
 
 def _length(given: Any) -> timedelta:
@@ -112,7 +144,9 @@ def _length(given: Any) -> timedelta:
 def _is_reference(given: str) -> str:
     if REFERENCE.fullmatch(given) is None:
         raise wrong(
-            Code.SECRET_INLINE, "holds a secret itself", "Keep it elsewhere, and write env:NAME or file:PATH here."
+            Code.SECRET_INLINE,
+            "holds a secret itself",
+            "Keep it elsewhere, and write env:NAME, file:PATH or keyring:SERVICE/NAME here.",
         )
     return given
 
@@ -176,7 +210,7 @@ Length = Annotated[
 """A length of time with its unit: ``30 seconds``, ``5 minutes``, ``2 hours``, ``7 days``, ``4 weeks``."""
 
 Secret = Annotated[str, AfterValidator(_is_reference), Field(json_schema_extra={"pattern": f"^{REFERENCE.pattern}$"})]
-"""Where a secret is kept: ``env:NAME`` or ``file:PATH``."""
+"""Where a secret is kept: ``env:NAME``, ``file:PATH``, ``keyring:SERVICE/NAME``."""
 
 StatePath = Annotated[str, AfterValidator(_is_path)]
 """A path such as ``data.interventions``."""
@@ -184,5 +218,5 @@ StatePath = Annotated[str, AfterValidator(_is_path)]
 CronExpression = Annotated[str, AfterValidator(_is_cron)]
 Timezone = Annotated[str, AfterValidator(_is_zone)]
 
-OneOrMore = Annotated[list[T], BeforeValidator(_as_list, json_schema_input_type=T | list[T])]
+OneOrMore = Annotated[list[T], _OneOrMore()]
 """One of something, or a list of them."""

@@ -16,6 +16,8 @@ from crossdock.errors import closest
 from crossdock.project.shape import ProjectFile
 
 if TYPE_CHECKING:
+    from pathlib import Path as FolderPath
+
     from pydantic_core import ErrorDetails
 
 Path = tuple[str | int, ...]
@@ -38,16 +40,22 @@ class Source(NamedTuple):
 
     file: str
     document: Document
+    folder: "FolderPath"
 
     def finding(self, path: Path, code: Code, message: str, fix: str) -> Finding:
         """Make a finding at the line of an entry."""
         return Finding(self.file, self.document.line(*path), code, message, fix)
 
-    def names(self, *path: str) -> list[str]:
-        """Give the keys of a mapping, also of entries that are wrong."""
+    def at(self, *path: str | int) -> Any:
+        """Give what is written at a place; None if nothing is."""
         found: Any = self.document.content
         for key in path:
             found = found.get(key) if isinstance(found, dict) else None
+        return found
+
+    def names(self, *path: str | int) -> list[str]:
+        """Give the keys of a mapping, also of entries that are wrong."""
+        found = self.at(*path)
         return list(found) if isinstance(found, dict) else []
 
 
@@ -87,7 +95,7 @@ class _Reading:
         except ValidationError as error:
             faults = [_Fault.of(told, self._content) for told in error.errors(include_url=False)]
         for fault in faults:
-            if not self._gone.intersection(fault.instead):
+            if not self._follows(fault):
                 found = self._source.finding(
                     fault.path, fault.code, f"{_dotted(fault.path)} {fault.message}", fault.fix
                 )
@@ -96,6 +104,11 @@ class _Reading:
         for fault in faults:
             self._content = _without(self._content, fault.out)
         return None
+
+    def _follows(self, fault: "_Fault") -> bool:
+        """Tell whether something is only missing, or empty, because what was there was wrong."""
+        emptied = fault.code == Code.EMPTY_KEY and any(path[: len(fault.path)] == fault.path for path in self._gone)
+        return emptied or not self._gone.isdisjoint(fault.instead)
 
 
 class _Fault(NamedTuple):

@@ -1,14 +1,21 @@
 """Rules about the whole of a project file: what is named is there, and nothing goes round in a circle."""
 
 from collections.abc import Callable, Collection, Iterable, Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from crossdock.checking.finding import Code, Finding
-from crossdock.errors import closest
-from crossdock.project.reading import Path, Source
+from crossdock.checking.secrets import secret_in
+from crossdock.documents import parse_document, read_document
+from crossdock.errors import ProjectError, closest
+from crossdock.project.files import files_are_there
+from crossdock.project.reading import Path, Source, shape_of
 from crossdock.project.shape import Notice, ProjectFile, StepDefinition, WorkflowDefinition
 from crossdock.project.triggers import After, Webhook
+from crossdock.site import short
 from crossdock.workflow import Edge, circle_in, faults
+
+if TYPE_CHECKING:
+    from pathlib import Path as FolderPath
 
 Rule = Callable[[Source, ProjectFile], Iterator[Finding]]
 
@@ -33,9 +40,7 @@ def _edges(source: Source, name: str, workflow: WorkflowDefinition) -> dict[str,
 def _listed(source: Source, path: Path) -> Path:
     """Give the way to an entry that may stand in a list."""
     *above, entry = path
-    found: Any = source.document.content
-    for key in above:
-        found = found[key]
+    found = source.at(*above)
     return (*above, found.index(entry)) if isinstance(found, list) else path
 
 
@@ -151,7 +156,7 @@ def names_stand_once(source: Source, shape: ProjectFile) -> Iterator[Finding]:
     for name, step, _ in _steps(shape):
         for key in ("next", "credentials"):
             path = ("workflows", name, "steps", step, key)
-            given = source.document.content["workflows"][name]["steps"][step].get(key)
+            given = source.at(*path)
             for number, entry in enumerate(given if isinstance(given, list) else []):
                 if entry in given[:number]:
                     message = f"{'.'.join(path)} names {entry!r:.60} twice"
@@ -165,7 +170,7 @@ def webhooks_agree(source: Source, shape: ProjectFile) -> Iterator[Finding]:
         for key, trigger in workflow.triggers.items():
             if isinstance(trigger, Webhook) and trigger.enabled:
                 path = ("workflows", name, "triggers", key)
-                written = source.document.content["workflows"][name]["triggers"][key]
+                written = source.at(*path)
                 other, before = first.setdefault(trigger.path, (path, written))
                 for option in _AT_THE_DOOR:
                     if written.get(option) != before.get(option):
@@ -175,10 +180,58 @@ def webhooks_agree(source: Source, shape: ProjectFile) -> Iterator[Finding]:
 
 
 _AT_THE_DOOR = (
-    *("auth", "format", "accept", "schema", "duplicate_keys", "gzip", "max_bytes"),
+    *("auth", "xml", "accept", "schema", "duplicate_keys", "gzip", "max_bytes"),
     *("idempotency", "ack", "reply", "reply_timeout"),
 )
 """What is decided of a message before it is known which triggers it is for."""
+
+
+def secrets_are_elsewhere(source: Source, _: ProjectFile) -> Iterator[Finding]:
+    """Find secrets that stand in the file itself; no finding shows one."""
+    for path in _held_by(source):
+        for place, name, text in _texts(source.at(*path), path, ""):
+            if secret_in(name, text):
+                fix = "Keep it elsewhere, and write env:NAME or file:PATH here."
+                message = f"{'.'.join(map(str, place))} holds a secret itself"
+                yield source.finding(place, Code.SECRET_INLINE, message, fix)
+
+
+def _held_by(source: Source) -> Iterator[Path]:
+    """Give the parts of the file that may hold a secret, but for those whose shape asks for references."""
+    yield from [("store",), ("settings",), ("defaults", "notify")]
+    yield from (("workflows", name, "notify") for name in source.names("workflows"))
+    yield from (("credentials", name) for name in source.names("credentials"))
+    for environment in source.names("environments"):
+        at = ("environments", environment)
+        yield (*at, "settings")
+        yield from ((*at, "credentials", name) for name in source.names(*at, "credentials"))
+
+
+_VALUE = "value"
+"""The key of what is named by the key above it, as in ``api_key: {header: X-Key, value: …}``."""
+
+
+def _texts(value: Any, path: Path, name: str) -> Iterator[tuple[Path, str, str]]:
+    """Give every text with the name by which it is known what it is."""
+    if isinstance(value, dict):
+        for key, item in value.items():
+            yield from _texts(item, (*path, key), name if key == _VALUE else key)
+    elif isinstance(value, list):
+        for number, item in enumerate(value):
+            yield from _texts(item, (*path, number), name)
+    elif isinstance(value, str):
+        yield path, name, value
+
+
+def adaptors_are_allowed(source: Source, shape: ProjectFile) -> Iterator[Finding]:
+    """Find credentials of adaptors that jobs may not use."""
+    allow, disable = shape.adaptors.allow, shape.adaptors.disable
+    for name, credential in shape.credentials.items():
+        if credential.adaptor in disable or (allow is not None and credential.adaptor not in allow):
+            message = f"the credential {name!r} is for {credential.adaptor}, which this project does not allow"
+            fix = "Correct adaptors, or remove the credential."
+            yield source.finding(("credentials", name, "adaptor"), Code.ADAPTOR_NOT_ALLOWED, message, fix)
+
 
 RULES: tuple[Rule, ...] = (
     steps_fit,
@@ -188,4 +241,28 @@ RULES: tuple[Rule, ...] = (
     credentials_are_there,
     names_stand_once,
     webhooks_agree,
+    secrets_are_elsewhere,
+    adaptors_are_allowed,
+    files_are_there,
 )
+
+
+def survey(file: "FolderPath") -> tuple[Source, ProjectFile, list[Finding]]:
+    """Read a project file and find all that is wrong with it.
+
+    Args:
+        file: The file.
+
+    Returns:
+        What is written, what of it is right, and what is wrong.
+    """
+    name = short(str(file))
+    try:
+        document = read_document(str(file), what="the file", error=ProjectError, all_faults=True)
+    except ProjectError as error:  # there is nothing to look into
+        source = Source(name, parse_document("workflows: {}", what="nothing", error=ProjectError), file.parent)
+        found = Finding(name, error.details.get("line", 1), Code.WRONG_NOTATION, error.message, error.fix)
+        return source, shape_of(source)[0], [found]
+    source = Source(name, document, file.parent)
+    shape, findings = shape_of(source)
+    return source, shape, sorted({*findings, *(finding for rule in RULES for finding in rule(source, shape))})

@@ -11,7 +11,7 @@ from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, model_v
 
 from crossdock.checking.finding import Code
 from crossdock.checking.secrets import REFERENCE
-from crossdock.common.flow import OnError
+from crossdock.common.loop import OnError
 from crossdock.errors import InputError
 from crossdock.filter import Filter
 from crossdock.project.notation import (
@@ -22,7 +22,6 @@ from crossdock.project.notation import (
     Secret,
     StatePath,
     Timezone,
-    one_of,
     wrong,
     wrong_at,
 )
@@ -71,6 +70,8 @@ def _as_each(given: Any) -> Any:
 
 class EdgeDefinition(Part):
     """When the way to another step is taken."""
+
+    model_config = ConfigDict(json_schema_extra={"minProperties": 1})
 
     after: AfterStep = "on_success"
     """After which end of the step."""
@@ -138,6 +139,8 @@ _EDGE = Annotated[EdgeDefinition, BeforeValidator(_as_edge, json_schema_input_ty
 class StepDefinition(Part):
     """A job in its place in a workflow."""
 
+    choice = ("job", "workflow")
+
     job: str | None = None
     """The file of the job that it runs, from the project's folder."""
     workflow: Name | None = None
@@ -155,11 +158,6 @@ class StepDefinition(Part):
     """The path to the items for which it runs, one run each."""
     limits: StepLimits | None = None
     """What it may use."""
-
-    @model_validator(mode="after")
-    def _runs_something(self) -> Self:
-        one_of(self.model_fields_set, ["job", "workflow"])
-        return self
 
 
 class Limits(Part):
@@ -204,6 +202,8 @@ class Retention(Part):
 class Notice(Part):
     """Who is told of what."""
 
+    choice = ("workflow", "webhook")
+
     workflow: Name | None = None
     """The workflow that is run."""
     webhook: str | None = None
@@ -212,11 +212,6 @@ class Notice(Part):
     """What is told: runs that failed, messages that failed for good."""
     silent_for: Length | None = None
     """How long nothing may have succeeded before that is told, too."""
-
-    @model_validator(mode="after")
-    def _is_one(self) -> Self:
-        one_of(self.model_fields_set, ["workflow", "webhook"])
-        return self
 
 
 class _Usual(Part):
@@ -262,7 +257,7 @@ class AdaptorChoice(Part):
 
 
 class Credential(Part):
-    """The fields for one system, and the adaptor that they are for; secrets as env:NAME or file:PATH."""
+    """The fields for one system, and the adaptor that they are for; secrets as env:NAME, file:PATH or keyring:SERVICE/NAME."""
 
     model_config = ConfigDict(extra="allow")
 

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import Discriminator, Field, Tag, WithJsonSchema, model_validator
+from pydantic import ConfigDict, Discriminator, Field, Tag, WithJsonSchema, model_validator
 
 from crossdock.checking.finding import Code
 from crossdock.errors import InputError
@@ -16,100 +16,65 @@ from crossdock.project.notation import (
     Secret,
     StatePath,
     Timezone,
-    listed,
-    one_of,
+    none_of,
     wrong,
     wrong_at,
 )
+from crossdock.state import SIZE_LIMIT
 
 Json = Annotated[Any, WithJsonSchema({"type": ["object", "array", "string"]})]
 """A mapping, a list, or a text that holds JSON."""
 
 
-class ApiKey(Part):
-    """A key that the sender puts into a header."""
-
-    api_key: Secret
-    """The key."""
-    header: str = "X-API-Key"
-    """The header that it stands in."""
-
-
 class User(Part):
-    """A name and its password."""
+    """A name and its password (RFC 7617)."""
 
-    username: str
+    user: str
     """The name; it is no secret."""
     password: Secret
     """The password."""
 
 
-class Basic(Part):
-    """A name and a password, as HTTP Basic (RFC 7617)."""
+class Hmac(Part):
+    """A signature of the body, made with a shared key (RFC 2104)."""
 
-    basic: User
-    """Who may send."""
-
-
-class StandardWebhooks(Part):
-    """A signature as https://www.standardwebhooks.com describes it."""
-
-    standard_webhooks: Secret
-    """The secret, which starts with whsec_."""
-
-
-class Key(Part):
-    """How a signature is made."""
-
-    secret: Secret
-    """The key of the signature."""
     header: str
     """The header that the signature stands in."""
-    algorithm: Literal["sha1", "sha256", "sha512"] = "sha256"
-    """The hash."""
+    secret: Secret
+    """The key of the signature."""
+    algorithm: Literal["sha256", "sha512", "sha384", "sha1"] = "sha256"
+    """The hash function."""
+    prefix: str = ""
+    """What stands before the signature, such as sha256=."""
     encoding: Literal["hex", "base64"] = "hex"
     """How the signature is written."""
 
 
-class Hmac(Part):
-    """A signature of the body, made with a shared key (RFC 2104)."""
+class Auth(Part):
+    """How senders prove who they are: each way once or several times; any of them lets a sender in."""
 
-    hmac: Key
-    """How it is made."""
+    model_config = ConfigDict(json_schema_extra={"minProperties": 1})
 
+    api_key: OneOrMore[Secret] = []
+    """A key in the header X-API-Key."""
+    basic: OneOrMore[User] = []
+    """A name and a password."""
+    standard_webhooks: OneOrMore[Secret] = []
+    """The secret of a signature as https://www.standardwebhooks.com describes it: whsec_…."""
+    hmac: OneOrMore[Hmac] = []
+    """Another signature."""
 
-def _kind_among(kinds: list[str]) -> Discriminator:
-    """Tell alternatives apart by the first of their keys that is there."""
-
-    def kind(given: Any) -> str | None:
-        keys = given if isinstance(given, dict) else ()
-        return next((f"({key})" for key in kinds if key in keys), None)
-
-    names = listed(kinds)
-    return Discriminator(
-        kind,
-        custom_error_type=Code.MISSING_KEY,
-        custom_error_message="{message}",
-        custom_error_context={
-            "message": f"has none of the keys {names}",
-            "fix": f"Write {names}.",
-            "keys": " ".join(kinds),
-        },
-    )
-
-
-Auth = Annotated[
-    Annotated[ApiKey, Tag("(api_key)")]
-    | Annotated[Basic, Tag("(basic)")]
-    | Annotated[StandardWebhooks, Tag("(standard_webhooks)")]
-    | Annotated[Hmac, Tag("(hmac)")],
-    _kind_among(["api_key", "basic", "standard_webhooks", "hmac"]),
-]
-"""How a sender proves who it is."""
+    @model_validator(mode="after")
+    def _has_a_way(self) -> Self:
+        if not any(getattr(self, way) for way in type(self).model_fields):
+            raise wrong(Code.EMPTY_KEY, "lets nobody in", 'Write auth: {api_key: "env:NAME"}.')
+        return self
 
 
 class Idempotency(Part):
     """What tells that a message was sent before; the headers webhook-id and Idempotency-Key always do."""
+
+    choice = ("path", "header")
 
     path: StatePath | None = None
     """The path in the payload to what no other message has."""
@@ -117,11 +82,6 @@ class Idempotency(Part):
     """The header that holds what no other message has."""
     window: Length = Field(default="7 days", validate_default=True)
     """How long it is remembered."""
-
-    @model_validator(mode="after")
-    def _is_one(self) -> Self:
-        one_of(self.model_fields_set, ["path", "header"])
-        return self
 
 
 class Webhook(Part):
@@ -133,10 +93,10 @@ class Webhook(Part):
     """What the payload must contain."""
     exclude: Json = None
     """What the payload must not contain."""
-    auth: OneOrMore[Auth] = []
-    """How senders prove who they are; with several, any of them does. Without: anybody may send."""
-    format: Literal["json", "xml"] = "json"
-    """What senders send."""
+    auth: Auth | None = None
+    """How senders prove who they are; without, anybody may send."""
+    xml: bool = False
+    """Whether XML is accepted too."""
     accept: Accept = "object"
     """Whether the payload must be a JSON object, or may be any JSON."""
     payload_schema: str | None = Field(default=None, alias="schema")
@@ -145,7 +105,7 @@ class Webhook(Part):
     """What becomes of an object that has a key twice."""
     gzip: bool = False
     """Whether senders may compress the body."""
-    max_bytes: int = Field(default=10_485_760, gt=0)
+    max_bytes: int = Field(default=SIZE_LIMIT, gt=0)
     """The most bytes that a body may have."""
     idempotency: Idempotency | None = None
     """What else tells that a message was sent before."""
@@ -196,15 +156,12 @@ class Cron(Part):
 class Upstream(Part):
     """Another workflow, and how its run has to end."""
 
+    choice = ("success", "failure")
+
     success: Name | None = None
     """The workflow that has to succeed, at least in part."""
     failure: Name | None = None
     """The workflow that has to fail."""
-
-    @model_validator(mode="after")
-    def _is_one(self) -> Self:
-        one_of(self.model_fields_set, ["success", "failure"])
-        return self
 
 
 class After(Part):
@@ -231,8 +188,21 @@ class After(Part):
         return self.success or self.failure or ""
 
 
+def _kind(given: Any) -> str | None:
+    keys = given if isinstance(given, dict) else ()
+    return next((f"({key})" for key in _KINDS if key in keys), None)
+
+
+_KINDS = ("webhook", "cron", "after")
+_NO_KIND = none_of(_KINDS)
+
 Trigger = Annotated[
     Annotated[Webhook, Tag("(webhook)")] | Annotated[Cron, Tag("(cron)")] | Annotated[After, Tag("(after)")],
-    _kind_among(["webhook", "cron", "after"]),
+    Discriminator(
+        _kind,
+        custom_error_type=_NO_KIND.type,
+        custom_error_message=_NO_KIND.message_template,
+        custom_error_context=_NO_KIND.context,
+    ),
 ]
 """What starts a workflow."""

@@ -108,23 +108,27 @@ class FakeDhis2:
         path = request.path.removeprefix(self._context)
         if not request.path.startswith(f"{self._context}/api"):
             return _page(request, self._context)
-        if not self._may_come_in(request.headers.get("authorization", "")):
+        user = self._user(request.headers.get("authorization", ""))
+        if user is None:
             return message(401, "Unauthorized")
         parts = [part for part in path.split("/") if part][1:]
         if parts and parts[0].isdigit():
             newest = int(self.version.partition(".")[2])
             if not newest - 2 <= int(parts.pop(0)) <= newest:
                 return message(404, "No handler found for this version")
+        if parts == ["me"]:
+            return Response(200, _me(user, float(self.version)))
         return self._resource(request, parts) if parts else not_found("/api")
 
-    def _may_come_in(self, authorization: str) -> bool:
+    def _user(self, authorization: str) -> str | None:
+        """Give who may come in; tokens are those of the first user."""
         scheme, _, given = authorization.partition(" ")
         if scheme == "ApiToken":
-            return given in self.tokens
+            return next(iter(self.users), "admin") if given in self.tokens else None
         if scheme != "Basic":
-            return False
+            return None
         user, _, password = b64decode(given).decode().partition(":")
-        return self.users.get(user) == password
+        return user if self.users.get(user) == password else None
 
     def _resource(self, request: Request, parts: list[str]) -> Response:
         name, rest, version = parts[0].removesuffix(".json"), parts[1:], float(self.version)
@@ -177,6 +181,11 @@ class FakeDhis2:
             case "DELETE", 1:
                 return metadata.delete(self.store, name, rest[0])
         return message(405, "Method not allowed")
+
+
+def _me(user: str, version: float) -> Object:
+    """Describe the user, as this version does."""
+    return {"username": user} if version >= 2.38 else {"userCredentials": {"username": user}}
 
 
 def _page(request: Request, context: str) -> Response:
