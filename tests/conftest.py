@@ -11,6 +11,7 @@ pytest_plugins = [
     "fix_postgres",
     "fix_proxy",
     "fix_run",
+    "fix_store",
     "fix_systems",
     "fix_tls",
     "fix_terminal",
