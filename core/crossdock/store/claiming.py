@@ -1,5 +1,8 @@
 """Claiming: which run is next, who holds it, and what becomes of one whose worker is gone.
 
+Statements that each run needs are built once, when the module is imported: building one takes longer
+than SQLite takes for it.
+
 The queue is first in, first out for each workflow. Claims are made one after another, so that no two
 workers count the same free place: SQLite has one writer at a time, PostgreSQL a lock for it.
 """
@@ -57,6 +60,13 @@ _CLAIM = (
         first_started_at=func.coalesce(_run.c.first_started_at, bindparam("now")),
     )
 )
+_CLAIMED = select(_run.c.number.label("run"), _run.c.fence, _run.c.attempt).where(
+    _run.c.number == bindparam("b_number")
+)
+_BEGIN_ATTEMPT = insert(schema.attempt)
+_ATTEMPT = update(schema.attempt).where(
+    schema.attempt.c.run == bindparam("b_run"), schema.attempt.c.fence == bindparam("b_fence")
+)
 
 
 class Queue:
@@ -80,12 +90,11 @@ class Queue:
         if number is None:
             return None
         now = micros(self._now())
-        held = {"lease": lease, "worker": worker, "place": place()}
-        if connection.execute(_CLAIM.values(**held), {"b_number": number, "now": now}).rowcount == 0:
+        mine = {"b_number": number, "now": now, "lease": lease, "worker": worker, "place": place()}
+        if connection.execute(_CLAIM, mine).rowcount == 0:
             return None  # it was cancelled just now
-        columns = [_run.c.number.label("run"), _run.c.fence, _run.c.attempt]
-        row = connection.execute(select(*columns).where(_run.c.number == number)).mappings().one()
-        connection.execute(insert(schema.attempt), {**row, "worker": worker, "started_at": now})
+        row = connection.execute(_CLAIMED, {"b_number": number}).mappings().one()
+        connection.execute(_BEGIN_ATTEMPT, {**row, "worker": worker, "started_at": now})
         return number
 
     def expire(self, connection: Connection) -> int:
@@ -128,8 +137,7 @@ def back(now: int, *, cancelled: bool) -> dict[str, Any]:
 
 def end_attempt(connection: Connection, number: int, fence: int, **values: Any) -> None:
     """Write down how an attempt ended."""
-    of_it = and_(schema.attempt.c.run == number, schema.attempt.c.fence == fence)
-    connection.execute(update(schema.attempt).where(of_it).values(**values))
+    connection.execute(_ATTEMPT, {"b_run": number, "b_fence": fence, **values})
 
 
 def _may_start(head: Any, limit: Limit) -> bool:

@@ -27,6 +27,13 @@ GONE_WELL = ("success", "partial")
 _run, _step = schema.run, schema.step
 _HELD = and_(_run.c.number == bindparam("b_number"), _run.c.fence == bindparam("b_fence"), _run.c.state == "claimed")
 _BEAT = update(_run).where(_HELD).values(beat=_run.c.beat + 1)
+_CHANGE = update(_run).where(_run.c.number == bindparam("b_number"))
+_CANCELLED = select(_run.c.cancelled).where(_run.c.number == bindparam("b_number"))
+_SAME_STEP = delete(_step).where(
+    _step.c.run == bindparam("run"), _step.c.fence == bindparam("fence"), _step.c.name == bindparam("name")
+)
+_NEW_STEP = insert(_step)
+_FAILED = select(_step.c.failed).where(_step.c.run == bindparam("run"), _step.c.kept, _step.c.failed.is_not(None))
 
 
 def hold(connection: Connection, claimed: Claimed) -> None:
@@ -38,7 +45,7 @@ def hold(connection: Connection, claimed: Claimed) -> None:
 def heartbeat(connection: Connection, claimed: Claimed) -> bool:
     """Say that the worker is still there, and tell whether the run is to go on."""
     hold(connection, claimed)
-    return not connection.scalar(select(_run.c.cancelled).where(_run.c.number == claimed.number))
+    return not connection.scalar(_CANCELLED, {"b_number": claimed.number})
 
 
 def checkpoint(connection: Connection, claimed: Claimed, cursors: Mapping[str, bytes], now: datetime) -> None:
@@ -81,9 +88,8 @@ def step_row(claimed: Claimed, end: StepEnd, now: datetime) -> dict[str, Any]:
 def end_step(connection: Connection, claimed: Claimed, row: Mapping[str, Any], cursors: Mapping[str, bytes]) -> None:
     """Write down how a step ended, and the cursors that it checkpointed."""
     hold(connection, claimed)
-    same = and_(_step.c.run == claimed.number, _step.c.fence == claimed.fence, _step.c.name == row["name"])
-    connection.execute(delete(_step).where(same))  # told twice, it ended once
-    connection.execute(insert(_step), row)
+    connection.execute(_SAME_STEP, {key: row[key] for key in ("run", "fence", "name")})  # told twice, it ended once
+    connection.execute(_NEW_STEP, row)
     keep_cursors(connection, claimed, cursors, row["ended_at"])
 
 
@@ -140,7 +146,7 @@ class Ends:
             _forget(connection, claimed, end.again)
         else:
             values |= {"ended_at": at, "failed_items": _failed_items(connection, claimed)}
-        connection.execute(update(_run).where(_run.c.number == claimed.number).values(**values))
+        connection.execute(_CHANGE, {"b_number": claimed.number, **values})
         end_attempt(connection, claimed.number, claimed.fence, ended_at=at, outcome=end.outcome, error_code=code)
         if end.outcome in GONE_WELL:
             keep_cursors(connection, claimed, {name: encode(value) for name, value in end.cursors.items()}, at)
@@ -154,9 +160,9 @@ def give_back(connection: Connection, claimed: Claimed, now: datetime) -> None:
     """Put a run back that was not tried to its end; the attempt does not count."""
     hold(connection, claimed)
     at = micros(now)
-    cancelled = connection.scalar(select(_run.c.cancelled).where(_run.c.number == claimed.number))
+    cancelled = connection.scalar(_CANCELLED, {"b_number": claimed.number})
     values = {"attempt": claimed.attempt - 1, "place": None, **back(at, cancelled=bool(cancelled))}
-    connection.execute(update(_run).where(_run.c.number == claimed.number).values(**values))
+    connection.execute(_CHANGE, {"b_number": claimed.number, **values})
     end_attempt(connection, claimed.number, claimed.fence, ended_at=at, outcome="interrupted")
 
 
@@ -176,8 +182,7 @@ def _forget(connection: Connection, claimed: Claimed, again: Again) -> None:
 
 def _failed_items(connection: Connection, claimed: Claimed) -> int:
     """Count the items that the steps of a run put aside."""
-    kept = select(_step.c.failed).where(_step.c.run == claimed.number, _step.c.kept, _step.c.failed.is_not(None))
-    return sum(len(decode(failed)) for failed in connection.scalars(kept))
+    return sum(len(decode(failed)) for failed in connection.scalars(_FAILED, {"run": claimed.number}))
 
 
 def _succeed_for(connection: Connection, claimed: Claimed) -> None:

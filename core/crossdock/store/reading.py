@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping, select
+from sqlalchemy import Connection, RowMapping, bindparam, select
 
 from crossdock.decoding import decode
 from crossdock.store import schema
@@ -14,9 +14,17 @@ MESSAGE_FACTS = [column for column in schema.message.c if column.name not in ("h
 """What of a message is no payload."""
 
 
+_RUN = select(schema.run).where(schema.run.c.number == bindparam("number"))
+_MESSAGE = select(schema.message).where(schema.message.c.id == bindparam("id"))
+_KEPT = (
+    select(schema.step).where(schema.step.c.run == bindparam("run"), schema.step.c.kept).order_by(schema.step.c.number)
+)
+_CURSORS = select(schema.cursor.c.name, schema.cursor.c.value).where(schema.cursor.c.workflow == bindparam("workflow"))
+
+
 def claimed_run(connection: Connection, number: int) -> Claimed:
     """Give all that a worker needs of the run that it just claimed."""
-    row = connection.execute(select(schema.run).where(schema.run.c.number == number)).mappings().one()
+    row = connection.execute(_RUN, {"number": number}).mappings().one()
     return Claimed(
         run=row["id"],
         number=number,
@@ -41,7 +49,7 @@ def message_of(connection: Connection, id_: str) -> StoredMessage:
     Raises:
         NoRecordError: There is none with that id.
     """
-    row = connection.execute(select(schema.message).where(schema.message.c.id == id_)).mappings().first()
+    row = connection.execute(_MESSAGE, {"id": id_}).mappings().first()
     if row is None:
         raise NoRecordError(f"there is no message {id_!r:.100}")
     return stored_message(row)
@@ -68,8 +76,8 @@ def stored_message(row: RowMapping) -> StoredMessage:
 
 def kept_steps(connection: Connection, number: int) -> Iterable[StepEnd]:
     """Give how steps of a run ended whose end counts, the last end of each."""
-    kept = select(schema.step).where(schema.step.c.run == number, schema.step.c.kept).order_by(schema.step.c.number)
-    return {row["name"]: step_end(row) for row in connection.execute(kept).mappings()}.values()
+    rows = connection.execute(_KEPT, {"run": number}).mappings()
+    return {row["name"]: step_end(row) for row in rows}.values()
 
 
 def step_end(row: RowMapping) -> StepEnd:
@@ -97,8 +105,7 @@ def failed_of(connection: Connection, run: str) -> list[Mapping[str, Any]]:
 
 def cursors_of(connection: Connection, workflow: str) -> dict[str, Any]:
     """Give the cursors of a workflow."""
-    table = schema.cursor
-    rows = connection.execute(select(table.c.name, table.c.value).where(table.c.workflow == workflow))
+    rows = connection.execute(_CURSORS, {"workflow": workflow})
     return {name: decode(value) for name, value in rows}
 
 
