@@ -13,12 +13,12 @@ from typing import Any
 from uvicorn import Server
 
 from crossdock.cli.ending import EXIT_CODES
-from crossdock.credentials import resolve_reference
 from crossdock.decoding import decode
 from crossdock.errors import ProjectError, ServerError
 from crossdock.plugins import Plugins
 from crossdock.project.project import Project
 from crossdock.redaction import Redactor
+from crossdock.references import resolve_reference
 from crossdock.server.inbox import inbox
 from crossdock.server.protocol import configuration
 from crossdock.server.reply import Ended

@@ -63,25 +63,21 @@ class Method(ABC):
 
 
 class ApiKey(Method):
-    """A key in a header.
+    """A key in the header ``x-api-key``.
 
     Args:
         key: The key.
-        header: The header's name.
     """
 
     challenge = 'ApiKey realm="inbox"'
+    secret_headers = frozenset({"x-api-key"})
 
-    def __init__(self, key: str, *, header: str = "X-API-Key") -> None:
-        if not _TOKEN.fullmatch(header):
-            raise CredentialError(f"{header!r:.60} is no name of a header", fix="Write it as X-API-Key.")
-        self._header = header.lower()
-        self.secret_headers = frozenset({self._header})
+    def __init__(self, key: str) -> None:
         self._key = _secret(key, "the key")
 
     def accepts(self, request: Request) -> bool:
         """Tell whether the request has the key."""
-        return _same(request.header(self._header), self._key)
+        return _same(request.header("x-api-key"), self._key)
 
 
 class Basic(Method):

@@ -11,7 +11,8 @@ from crossdock.project.project import Project
 from crossdock.project.triggers import Webhook
 from crossdock.redaction import Redactor
 from crossdock.server.address import Address
-from crossdock.server.authentication import ApiKey, Basic, Hmac, Method, StandardWebhooks
+from crossdock.server.auth_setting import read_methods
+from crossdock.server.authentication import Method
 from crossdock.worker.policy import target
 
 _OWN = {"include", "exclude", "enabled"}
@@ -58,7 +59,7 @@ def _address(project: Project, path: str, triggers: Sequence[tuple[str, str, Web
         methods=_methods(first, path, plugins),
         accept=first.accept,
         duplicate_keys=first.duplicate_keys,
-        xml=first.format == "xml",
+        xml=first.xml,
         gzip=first.gzip,
         max_bytes=first.max_bytes,
         schema=None if first.payload_schema is None else _schema(project, first.payload_schema),
@@ -73,23 +74,11 @@ def _address(project: Project, path: str, triggers: Sequence[tuple[str, str, Web
 
 def _methods(trigger: Webhook, path: str, plugins: Plugins) -> dict[str, Method]:
     """Read how senders prove who they are."""
-    methods: dict[str, Method] = {}
-    for number, auth in enumerate(trigger.auth, 1):
-        fields = resolved({f"auth of {path}": auth.model_dump()}, plugins=plugins, redactor=Redactor())
-        kind, method = _method(fields[f"auth of {path}"])
-        methods[f"{kind} {number}"] = method
-    return methods
-
-
-def _method(fields: dict[str, Any]) -> tuple[str, Method]:
-    """Give a method, and what it is called."""
-    if "api_key" in fields:
-        return "api_key", ApiKey(fields["api_key"], header=fields["header"])
-    if "basic" in fields:
-        return "basic", Basic(fields["basic"]["username"], fields["basic"]["password"])
-    if "standard_webhooks" in fields:
-        return "standard_webhooks", StandardWebhooks(fields["standard_webhooks"])
-    return "hmac", Hmac(**fields["hmac"])
+    if trigger.auth is None:
+        return {}
+    what = f"auth of the inbox {path!r}"
+    auth = trigger.auth.model_dump(include=trigger.auth.model_fields_set)
+    return read_methods(resolved({what: auth}, plugins=plugins, redactor=Redactor())[what], what=what)
 
 
 def _schema(project: Project, file: str) -> Any:

@@ -86,6 +86,7 @@ def _prepared(
         now=claimed.first_started_at,
         size_limit=int(definition.limits.state_mb * MEGABYTE),
         kept=_kept(claimed.steps),
+        settings=project.settings,
         key=f"{claimed.message.id} {claimed.workflow}",
     )
     run.on_checkpoint = progress.checkpoint
@@ -125,7 +126,9 @@ def _faults(project: "Project", plugins: Plugins, redactor: Redactor) -> list[Cr
             credentials = resolved(project.credentials_of(name), plugins=plugins, redactor=redactor)
             workflow = project.workflow(name)
             _register_adaptors(plugins)
-            Run(workflow, credentials=credentials, plugins=plugins, redactor=redactor).check()
+            Run(
+                workflow, credentials=credentials, plugins=plugins, redactor=redactor, settings=project.settings
+            ).check()
         except CrossdockError as error:
             found.append(error)
     return found
