@@ -30,7 +30,7 @@ bench: $(INSTALLED) ## Measure the costs of crossdock beside the bare libraries
 	$(RUN) tests/benchmarks/run.py
 
 soak: $(INSTALLED) ## Kill servers and runs 1,000 times while 20,000 messages come in (about 10 minutes)
-	$(RUN) tests/reliability/storm.py 20000 1000
+	$(RUN) tests/fix_storm.py 20000 1000
 
 check-httpx2: $(INSTALLED) ## Run the tests of the http adaptors with the successor of httpx
 	rm -rf .httpx2

@@ -15,6 +15,7 @@ pytest_plugins = [
     "fix_serve",
     "fix_server",
     "fix_store",
+    "fix_storm",
     "fix_systems",
     "fix_tls",
     "fix_terminal",

@@ -1,24 +1,14 @@
 """RT-20, RT-21: nothing that was acknowledged is lost, whoever is killed; ``make soak`` does it at length."""
 
-from collections.abc import Iterator
-from pathlib import Path
+from collections.abc import Callable
 
-import pytest
-from storm import Storm
+from fix_storm import Storm
 
 MESSAGES, KILLS = 2_000, 100
 
 
-@pytest.fixture
-def storm(tmp_path: Path) -> Iterator[Storm]:
-    """A storm of kills."""
-    storm = Storm(tmp_path, MESSAGES, KILLS)
-    yield storm
-    storm.close()
-
-
-def test_rt_21_nothing_acknowledged_is_lost_in_a_storm_of_kills(storm: Storm):
-    result = storm.rage()
+def test_rt_21_nothing_acknowledged_is_lost_in_a_storm_of_kills(storms: Callable[[int, int], Storm]):
+    result = storms(MESSAGES, KILLS).rage()
 
     assert result.acknowledged == set(range(MESSAGES))
     assert result.lost == set()

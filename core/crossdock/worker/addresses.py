@@ -15,9 +15,6 @@ from crossdock.server.auth_setting import read_methods
 from crossdock.server.authentication import Method
 from crossdock.worker.policy import target
 
-_OWN = {"include", "exclude", "enabled"}
-"""What triggers that share an address may say each for itself."""
-
 
 def addresses(project: Project, plugins: Plugins) -> list[Address]:
     """Give where messages of a project arrive; triggers of one path share its address.
@@ -44,14 +41,8 @@ def _webhooks(project: Project) -> Iterator[tuple[str, str, Webhook]]:
 
 
 def _address(project: Project, path: str, triggers: Sequence[tuple[str, str, Webhook]], plugins: Plugins) -> Address:
-    """Give an address; its triggers say the same of senders and payloads."""
+    """Give an address; the project made sure that its triggers say the same of senders and payloads."""
     first = triggers[0][2]
-    for workflow, name, trigger in triggers[1:]:
-        if trigger.model_dump(exclude=_OWN) != first.model_dump(exclude=_OWN):
-            message = (
-                f"the trigger {name!r} of {workflow!r} says something else of /inbox/{path} than {triggers[0][1]!r}"
-            )
-            raise ProjectError(message, fix="Let both say the same, but for include, exclude and enabled.")
     idempotency = first.idempotency
     return Address(
         path,

@@ -1,7 +1,7 @@
 """A storm of kills: servers, fork servers and runs are killed while senders send, and nothing may be lost.
 
 The oracle stands outside: what senders were told, and what the jobs did to a file. As a script it takes
-the number of messages, and of kills: ``python tests/reliability/storm.py 20000 1000``.
+the number of messages, and of kills: ``python tests/fix_storm.py 20000 1000``.
 """
 
 import os
@@ -13,12 +13,11 @@ import tempfile
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-sys.path.insert(0, str(Path(__file__).parents[1]))  # as a script it finds what tests find
-
+import pytest
 from fix_serve import Served, Server
 
 WORKERS = 6
@@ -175,6 +174,20 @@ class Storm:
             self._kills["fork servers"] += _killed(forks)
         elif runs:
             self._kills["runs"] += _killed(self._chance.choice(runs))
+
+
+@pytest.fixture
+def storms(tmp_path: Path) -> Iterator[Callable[[int, int], Storm]]:
+    """Make a storm of so many messages and kills."""
+    made: list[Storm] = []
+
+    def make(messages: int, kills: int) -> Storm:
+        made.append(Storm(tmp_path, messages, kills))
+        return made[-1]
+
+    yield make
+    for storm in made:
+        storm.close()
 
 
 def _killed(pid: int) -> int:
