@@ -5,6 +5,7 @@ import os
 import signal
 import threading
 
+from fix_command import Crossdock, WriteJson
 from fix_serve import Served, until
 
 FAILS = """
@@ -270,3 +271,46 @@ def test_rt_23_a_server_that_stood_still_changes_nothing_of_what_another_one_did
     details = served.run(*ids)
     assert details.final == b'{"data":"mine"}'
     assert [step.step for step in details.steps] == []
+
+
+def test_the_failed_items_of_a_run_can_be_run_again_alone(served: Served):
+    served.write(
+        RETRIED,
+        load="""
+        import os
+        from crossdock import Job, JobError, each, state
+
+        def send(state):
+            with open("load.txt", "a") as file:
+                print(state.data, file=file)
+            if state.data % 2 and not os.path.exists("repaired"):
+                raise JobError("ODD", "it is odd")
+            return state
+
+        job = Job(each(state.data.items, send, on_error="collect"))
+        """,
+    )
+    served.start()
+    partial = served.sent("visits", {"items": [1, 2, 3, 4]})
+    assert (partial.run.outcome, partial.run.failed_items) == ("partial", 2)
+    (served.folder / "repaired").touch()
+
+    with served.store() as store:
+        again = store.retry(partial.run.id, only_failed=True)
+
+    assert served.run(again).run.outcome == "success"
+    assert served.file("load.txt") == ["1", "2", "3", "4", "1", "3"]
+    assert served.run(partial.run.id).run.failed_items == 0
+
+
+def test_a_workflow_can_be_started_by_hand(served: Served, crossdock: Crossdock, write_json: WriteJson):
+    served.write(RETRIED, load=FAILS)
+    served.start()
+
+    done = crossdock("trigger", "run", "visits", "--state", write_json({"data": {"id": 7}}))
+    details = served.run(*done.json["run_ids"])
+
+    assert done.returncode == 0
+    assert (details.run.outcome, details.message.kind) == ("success", "manual")
+    assert served.file("load.txt") == ["7"]
+    assert crossdock("trigger", "run", "visit").returncode == 2

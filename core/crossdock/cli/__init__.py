@@ -56,11 +56,13 @@ def main() -> None:
     from crossdock.cli.project import project
     from crossdock.cli.run import run
     from crossdock.cli.serve import serve
+    from crossdock.cli.trigger import trigger
     from crossdock.errors import PluginError
     from crossdock.plugins import Plugins
 
     cli.add_command(run)
     cli.add_command(serve)
+    cli.add_command(trigger)
     cli.add_command(check)
     cli.add_command(adaptors)
     cli.add_command(credentials)

@@ -19,6 +19,7 @@ from crossdock.error_record import error_record
 from crossdock.errors import CrossdockError
 from crossdock.plugins import Plugins, hookimpl
 from crossdock.redaction import Redactor
+from crossdock.retrying import retried_steps
 from crossdock.run import Run
 from crossdock.sealed import Sealed
 from crossdock.state import State, encode
@@ -76,6 +77,8 @@ def _prepared(
     plugins.register("crossdock", progress)
     resource.setrlimit(resource.RLIMIT_DATA, (definition.limits.memory_mb * MEGABYTE, resource.RLIM_INFINITY))
     workflow = project.workflow(claimed.workflow)
+    if claimed.failed:
+        workflow = retried_steps(workflow, claimed.failed, f"the run {claimed.retry_of}")
     _register_adaptors(plugins)
     run = Run(
         workflow,
