@@ -53,12 +53,14 @@ def main() -> None:
     from crossdock.cli.check import check
     from crossdock.cli.credentials import credentials
     from crossdock.cli.cursors import cursors
+    from crossdock.cli.graph import graph
     from crossdock.cli.run import run
     from crossdock.errors import PluginError
     from crossdock.plugins import Plugins
 
     cli.add_command(run)
     cli.add_command(check)
+    cli.add_command(graph)
     cli.add_command(adaptors)
     cli.add_command(credentials)
     cli.add_command(cursors)

@@ -61,6 +61,8 @@ def _accounted(
         write_result(json.dumps(report["state"], indent=2, ensure_ascii=False) + "\n", output)
         if kept is not None and not order.dry_run:
             kept.write(report["state"].get("cursors") or {})
+        if isinstance(order.what, InProject) and not order.dry_run:
+            order.what.outputs.tell(report["steps"])
     if order.page is not None:
         write_result(report["page"], order.page, "--report")
     code: int = report.get("exit", EXIT_CODES[report["outcome"]])
