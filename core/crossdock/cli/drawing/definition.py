@@ -10,9 +10,6 @@ if TYPE_CHECKING:
     from crossdock.project.shape import EdgeDefinition, StepDefinition, WorkflowDefinition
     from crossdock.project.triggers import Trigger
 
-_MOST_TEXT = 32
-"""The most characters of a condition or a filter that a label shows."""
-
 Told = Mapping[str, Mapping[str, Any]]
 """Step → what became of it, as a run reports it: ``outcome``, ``seconds``, ``why``, ``followed``, ``ended``."""
 
@@ -47,24 +44,24 @@ def _step(name: str, runs: "StepDefinition", told: Mapping[str, Any]) -> Box:
 def _ways(name: str, runs: "StepDefinition", told: Mapping[str, Any], numbers: Mapping[str, int]) -> Iterator[Way]:
     followed = [] if told.get("outcome") == "skipped" else told.get("followed")
     for to, edge in runs.next.items():
-        label, condition = _labels(edge)
-        yield Way(numbers[name], numbers[to], label, None if followed is None else to in followed, condition)
+        when, condition = _conditions(edge)
+        yield Way(numbers[name], numbers[to], when, None if followed is None else to in followed, condition)
 
 
-def _labels(edge: "EdgeDefinition") -> tuple[str, str]:
-    """Say when an edge is followed, cut and in full."""
+def _conditions(edge: "EdgeDefinition") -> tuple[str, str]:
+    """Say when an edge is followed, in a few words and in full."""
     asked = edge.when.rpartition(":")[2] if edge.when else str(edge.filter) if edge.filters else ""
     if not asked:
         return edge.after, edge.after
     before = "" if edge.after == "on_success" else f"{edge.after}, "
     word = "when " if edge.when else ""
-    return f"{before}{word}{_short(asked)}", f"{edge.after}, {word}{edge.when or asked}"
+    return f"{before}{word}{asked}", f"{edge.after}, {word}{edge.when or asked}"
 
 
 def _trigger(name: str, trigger: "Trigger") -> Box:
     """Say what starts a workflow."""
     lines = [f"{kind} {getattr(trigger, key)}" for key, kind in _TRIGGERS.items() if getattr(trigger, key, None)]
-    more = [_filter(trigger), "" if trigger.enabled else "not enabled"]
+    more = [str(getattr(trigger, "filter", "")), "" if trigger.enabled else "not enabled"]
     return Box(name, "trigger", tuple(filter(None, [*lines, *more])))
 
 
@@ -76,11 +73,3 @@ _TRIGGERS = {
     "failure": "after failure of",
 }
 """The attributes of triggers that say what they wait for, and the words for them."""
-
-
-def _filter(trigger: "Trigger") -> str:
-    return _short(str(getattr(trigger, "filter", "")))
-
-
-def _short(text: str) -> str:
-    return text if len(text) <= _MOST_TEXT else f"{text[: _MOST_TEXT - 1]}…"

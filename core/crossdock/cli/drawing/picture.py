@@ -6,6 +6,10 @@ from typing import Literal, NamedTuple
 Kind = Literal["step", "trigger", "any"]
 
 
+_MOST_TEXT = 32
+"""The most characters of a condition or a filter that are drawn; all of it is masked before."""
+
+
 class Box(NamedTuple):
     """A step, or what starts the workflow."""
 
@@ -29,7 +33,7 @@ class Box(NamedTuple):
     @property
     def text(self) -> tuple[str, ...]:
         """All that stands in it, line by line."""
-        return (self.name, *self.lines, *([self.ended] if self.outcome else []))
+        return (self.name, *map(_short, self.lines), *([self.ended] if self.outcome else []))
 
 
 class Way(NamedTuple):
@@ -38,12 +42,17 @@ class Way(NamedTuple):
     start: int
     """The number of a box."""
     end: int
-    label: str = ""
-    """When it is taken, cut; nothing if nobody asks."""
+    when: str = ""
+    """When it is taken, in a few words; nothing if nobody asks."""
     taken: bool | None = None
     """Whether it was taken when the workflow last ran; None if that is not known."""
     condition: str = ""
     """When it is taken, in full."""
+
+    @property
+    def label(self) -> str:
+        """When it is taken, cut."""
+        return _short(self.when)
 
 
 class Picture(NamedTuple):
@@ -85,9 +94,13 @@ class Picture(NamedTuple):
             box._replace(name=mask(box.name), lines=tuple(map(mask, box.lines)), why=mask(box.why))
             for box in self.boxes
         ]
-        ways = [way._replace(label=mask(way.label), condition=mask(way.condition)) for way in self.ways]
+        ways = [way._replace(when=mask(way.when), condition=mask(way.condition)) for way in self.ways]
         return Picture(mask(self.title), mask(self.note), tuple(boxes), tuple(ways))
 
 
 def _each_to_each(starts: Iterable[int], ends: Iterable[int]) -> list[Way]:
     return [Way(start, end) for start in starts for end in ends]
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= _MOST_TEXT else f"{text[: _MOST_TEXT - 1]}…"
