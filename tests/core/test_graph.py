@@ -64,7 +64,7 @@ def words(text: str) -> str:
     return " ".join("".join(" " if letter in "┌┐└┘╭╮╰╯├┤┬┴┼─│▼" else letter for letter in text).split())
 
 
-def test_w13_a_workflow_is_drawn_with_what_starts_it_and_when_each_way_is_taken(crossdock: Crossdock, project):
+def test_a_workflow_is_drawn_with_what_starts_it_and_when_each_way_is_taken(crossdock: Crossdock, project):
     done = crossdock("graph", "visits")
 
     assert done.returncode == 0, done.stderr

@@ -15,12 +15,14 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.argument("paths", metavar="PATH...", nargs=-1, required=True)
+@click.argument("paths", metavar="[PATH]...", nargs=-1)
 @click.option("--credentials", metavar="FILE", help="Check the credentials that the jobs get, too: YAML or JSON.")
 @click.option("--strict", is_flag=True, help="Count advice as a finding.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def check(paths: Sequence[str], credentials: str | None, *, strict: bool, as_json: bool) -> None:
     """Find the mistakes of job files, or folders of them, without running anything.
+
+    Without a PATH the folder that you are in is checked.
 
     Each finding is a line: file, line, code, what is wrong, what to do. The codes are explained in
     docs/check.md. The exit code is 3 if there are findings, and 0 if there are none; codes that
@@ -28,7 +30,7 @@ def check(paths: Sequence[str], credentials: str | None, *, strict: bool, as_jso
     """
     from crossdock.checking.check import check as check_all  # imported late: --help needs none of it
 
-    checked = check_all(paths, _given(credentials))
+    checked = check_all(paths or ["."], _given(credentials))
     findings = checked.findings
     if as_json:
         write_result(json.dumps([finding._asdict() for finding in findings], indent=2, ensure_ascii=False) + "\n", None)
