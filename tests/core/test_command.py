@@ -109,7 +109,11 @@ def test_adaptors_show_one_operation(crossdock: Crossdock):
     ("arguments", "code", "said"),
     [
         (["rnu"], 2, "There is no command 'rnu'. Did you mean 'run'?"),
-        (["zzz"], 2, "There is no command 'zzz'. The commands are: adaptors, check, credentials, cursors, run."),
+        (
+            ["zzz"],
+            2,
+            "There is no command 'zzz'. The commands are: adaptors, check, credentials, cursors, graph, new, project, run.",
+        ),
         (["adaptors", "lsit"], 2, "Did you mean 'list'?"),
         (["run", "job.py", "--outptu", "x"], 2, "Did you mean '--output'?"),
         (["run"], 2, "Name a job file, or a project and one of its workflows."),

@@ -53,6 +53,8 @@ def main() -> None:
     from crossdock.cli.check import check
     from crossdock.cli.credentials import credentials
     from crossdock.cli.cursors import cursors
+    from crossdock.cli.graph import graph
+    from crossdock.cli.new import new
     from crossdock.cli.project import project
     from crossdock.cli.run import run
     from crossdock.errors import PluginError
@@ -60,6 +62,8 @@ def main() -> None:
 
     cli.add_command(run)
     cli.add_command(check)
+    cli.add_command(graph)
+    cli.add_command(new)
     cli.add_command(adaptors)
     cli.add_command(credentials)
     cli.add_command(cursors)
