@@ -12,6 +12,8 @@ pytest_plugins = [
     "fix_project",
     "fix_proxy",
     "fix_run",
+    "fix_server",
+    "fix_store",
     "fix_systems",
     "fix_tls",
     "fix_terminal",

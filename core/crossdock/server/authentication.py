@@ -51,6 +51,9 @@ class Method(ABC):
     secret_headers: frozenset[str]
     """The headers, in small letters, that carry its secret or signature."""
 
+    signs_body: ClassVar[bool] = False
+    """Whether the body is needed to tell."""
+
     @abstractmethod
     def accepts(self, request: Request) -> bool:
         """Tell whether a request comes from someone who knows the secret."""
@@ -108,6 +111,7 @@ class StandardWebhooks(Method):
     """
 
     challenge = 'Signature realm="inbox"'
+    signs_body = True
     secret_headers = frozenset({"webhook-signature"})
 
     def __init__(self, secret: str) -> None:
@@ -140,6 +144,7 @@ class Hmac(Method):
     """
 
     challenge = 'Signature realm="inbox"'
+    signs_body = True
 
     def __init__(
         self,

@@ -1,0 +1,53 @@
+"""Delivery: a request whose body is there, and the message that it becomes."""
+
+from typing import NamedTuple
+
+from crossdock.server.address import Address
+from crossdock.server.authentication import authenticate, challenge
+from crossdock.server.errors import RequestError
+from crossdock.server.headers import Headers, describe_request, only_value
+from crossdock.store.records import NewMessage
+
+
+class Delivery(NamedTuple):
+    """A request to the inbox."""
+
+    path: str
+    query: bytes
+    headers: Headers
+    body: bytes = b""
+    now: float = 0
+    """The time, in seconds since 1970."""
+
+    def is_allowed(self, address: Address) -> bool:
+        """Tell whether its sender may send to an address; where no method is set, nobody has proved anything."""
+        return authenticate(address.methods, self.headers, self.body, now=self.now) is not None
+
+    def message(self, address: Address, version: str) -> NewMessage:
+        """Give the message that is kept of it.
+
+        Args:
+            address: Where it came in; its sender is allowed to.
+            version: That of the project.
+
+        Raises:
+            RequestError: It is not what the address accepts.
+        """
+        payload = address.read(self.body, self.headers)
+        request = describe_request("POST", self.path, self.query, self.headers, secret=address.secret_headers)
+        kind = only_value(self.headers, b"content-type") or b""
+        return NewMessage(
+            source=address.name,
+            body=self.body,
+            runs=address.runs(payload, request, version),
+            content_type=kind.decode("latin-1"),
+            request=request,
+            idempotency_key=address.id_of(payload, self.headers),
+        )
+
+
+def unauthorized(address: Address) -> RequestError:
+    """Give the refusal of who has not proved to be allowed: the same for all reasons."""
+    message = "the credentials of the request are missing or wrong"
+    fix = "Send the key, password or signature that this address asks for."
+    return RequestError(401, "unauthorized", message, fix=fix, headers={"www-authenticate": challenge(address.methods)})

@@ -1,0 +1,205 @@
+"""Database: how the store reaches SQLite or PostgreSQL, and what a commit promises there.
+
+A commit returns when its data are on the disk: SQLite with ``synchronous=FULL`` syncs its log, and
+PostgreSQL does by default; a server that was told not to is told otherwise. SQLite's transactions that
+write say so when they begin, so that none of them can fail half way because of another.
+"""
+
+import os
+import sqlite3
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
+
+from crossdock.store.errors import (
+    StoreDamagedError,
+    StoreError,
+    StoreFullError,
+    StoreMissingError,
+    StoreUnavailableError,
+)
+
+PATIENCE = 10
+"""How many seconds to wait for a lock or a connection."""
+
+_ON_OPENING = (
+    "PRAGMA journal_mode = WAL",
+    "PRAGMA synchronous = FULL",
+    "PRAGMA foreign_keys = ON",
+    "PRAGMA secure_delete = ON",
+    f"PRAGMA busy_timeout = {PATIENCE * 1000}",
+)
+_FULL, _BUSY, _DAMAGED = ("SQLITE_FULL",), ("SQLITE_BUSY", "SQLITE_LOCKED"), ("SQLITE_CORRUPT", "SQLITE_NOTADB")
+
+
+class Database:
+    """How the store reaches SQLite or PostgreSQL.
+
+    Args:
+        url: ``sqlite:///path`` or ``postgresql://…``.
+        folder: What a path is relative to.
+    """
+
+    def __init__(self, url: str, folder: Path) -> None:
+        parsed = _parsed(url)
+        self.is_sqlite = parsed.get_backend_name() == "sqlite"
+        self.file = folder / str(parsed.database) if self.is_sqlite else None
+        """The file of SQLite."""
+        self.name = str(self.file) if self.is_sqlite else parsed.render_as_string(hide_password=True)
+        """What messages call it."""
+        target = parsed.set(drivername="sqlite+pysqlite", database=self.name) if self.is_sqlite else _psycopg(parsed)
+        try:
+            self._writing = self._engine(target, "BEGIN IMMEDIATE", pool_size=1, max_overflow=0)
+            self._reading = self._engine(target, "BEGIN", pool_size=2, max_overflow=8)
+        except ModuleNotFoundError as error:
+            raise StoreMissingError(
+                f"a store in PostgreSQL needs {error.name}, which is not installed",
+                fix="Install it: pip install 'crossdock[postgres]'.",
+            ) from None
+
+    def write(self) -> AbstractContextManager[Connection]:
+        """Open a transaction that writes; left well, it is committed and synced."""
+        return self._transaction(self._writing.begin)
+
+    def read(self) -> AbstractContextManager[Connection]:
+        """Open a transaction that sees one state of the store, whatever others write meanwhile."""
+        return self._transaction(self._reading.begin)
+
+    def empty_log(self) -> bool:
+        """Bring all of SQLite's log into its file and empty it: nothing that was erased is left in it.
+
+        Returns:
+            Whether it is empty now; somebody who reads may need it still.
+        """
+        return not self.is_sqlite or self._pragma("wal_checkpoint(TRUNCATE)")[0][0] == 0
+
+    def limit_size(self, limit: int) -> None:
+        """Let the file of SQLite grow no further than this many bytes."""
+        if self.is_sqlite:
+            pages = limit // int(self._pragma("page_size")[0][0])
+            with self.write() as connection:  # the limit belongs to the connection that writes
+                connection.exec_driver_sql(f"PRAGMA max_page_count = {pages}")
+
+    def faults(self, *, quick: bool = False) -> list[str]:
+        """Give what is wrong with the file of SQLite."""
+        if not self.is_sqlite:
+            return []
+        said = [str(row[0]) for row in self._pragma("quick_check(20)" if quick else "integrity_check(20)")]
+        return [] if said == ["ok"] else said
+
+    def _pragma(self, pragma: str) -> list[Any]:
+        """Ask SQLite something outside of any transaction."""
+        with self._transaction(self._reading.connect) as connection:
+            driver: Any = connection.connection.driver_connection
+            try:
+                return list(driver.execute(f"PRAGMA {pragma}"))
+            except sqlite3.Error as error:
+                raise self._mapped(DBAPIError(None, None, error)) from None
+
+    def close(self) -> None:
+        """Close all connections; the last one to close a file of SQLite empties its log."""
+        self._reading.dispose()
+        self._writing.dispose()
+
+    @contextmanager
+    def _transaction(self, opening: Callable[[], AbstractContextManager[Connection]]) -> Iterator[Connection]:
+        try:
+            with opening() as connection:
+                yield connection
+        except SQLAlchemyError as error:
+            raise self._mapped(error) from None  # the original quotes parameters, which are payload
+        except sqlite3.Error as error:  # while a connection was opened
+            raise self._mapped(DBAPIError(None, None, error)) from None
+
+    def _engine(self, url: URL, begin: str, **pool: int) -> Engine:
+        arguments = {"check_same_thread": False} if self.is_sqlite else {"connect_timeout": PATIENCE}
+        engine = create_engine(
+            url, connect_args=arguments, hide_parameters=True, pool_pre_ping=not self.is_sqlite, **pool
+        )
+        event.listen(engine, "connect", _open_sqlite if self.is_sqlite else _open_postgresql)
+        if self.is_sqlite:
+            event.listen(engine, "begin", lambda connection: _begin(connection, begin))
+        return engine
+
+    def _mapped(self, error: SQLAlchemyError) -> StoreError:
+        """Say what an error of the database means, without what it quotes."""
+        original = error.orig if isinstance(error, DBAPIError) else None
+        name = str(getattr(original, "sqlite_errorname", None) or getattr(original, "sqlstate", None) or "")
+        what = f"the store {self.name}"
+        said = f" ({name or type(original or error).__name__})"
+        if name.startswith(_FULL) or name == "53100":
+            return StoreFullError(f"{what} is full{said}")
+        if name.startswith(_BUSY):
+            return StoreUnavailableError(f"{what} was kept busy by another process for {PATIENCE} s{said}")
+        if name.startswith(_DAMAGED):
+            return StoreDamagedError(f"{what} can't be read: it is damaged, or no SQLite file{said}")
+        if name.startswith(("SQLITE_CANTOPEN", "3D", "SQLITE_READONLY")):
+            return StoreMissingError(f"{what} can't be opened{said}")
+        if isinstance(original, sqlite3.OperationalError) or _lost(error, name):
+            return StoreUnavailableError(f"{what} can't be used now{said}")
+        return StoreError(f"{what} refused a statement{said}")
+
+
+def _lost(error: SQLAlchemyError, sqlstate: str) -> bool:
+    """Tell whether PostgreSQL can't be reached, is about to end, or can't let two go on at once."""
+    invalidated = isinstance(error, DBAPIError) and error.connection_invalidated
+    no_answer = isinstance(error, DBAPIError) and type(error.orig).__name__ == "OperationalError" and not sqlstate
+    return invalidated or no_answer or sqlstate.startswith(("08", "40", "53", "57"))
+
+
+def _parsed(url: str) -> URL:
+    try:
+        parsed = make_url(url)
+    except ArgumentError:
+        parsed = None
+    if parsed is None or parsed.get_backend_name() not in ("sqlite", "postgresql") or not parsed.database:
+        raise StoreMissingError(
+            "the address of the store is neither sqlite:///PATH nor postgresql://…", fix="Correct `store:`."
+        )
+    return parsed
+
+
+def _psycopg(url: URL) -> URL:
+    return url.set(drivername="postgresql+psycopg").update_query_dict({"application_name": "crossdock"})
+
+
+def _open_sqlite(connection: Any, _: Any) -> None:
+    connection.isolation_level = None  # transactions begin when we say so
+    for pragma in _ON_OPENING:
+        connection.execute(pragma)
+
+
+def _open_postgresql(connection: Any, _: Any) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'"
+        )
+    connection.commit()
+
+
+def _begin(connection: Connection, statement: str) -> None:
+    connection.exec_driver_sql(statement)
+
+
+def make_private(file: Path) -> None:
+    """Let nobody but its owner read a file of the store.
+
+    Raises:
+        StoreMissingError: It is a symbolic link, or somebody else's.
+    """
+    try:
+        descriptor = os.open(file, os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC)
+        try:
+            os.fchmod(descriptor, 0o600)
+        finally:
+            os.close(descriptor)
+    except OSError as error:
+        raise StoreMissingError(
+            f"the store {file} can't be opened: {error.strerror}",
+            fix="Name a file that belongs to the user of the server, and is no link.",
+        ) from None

@@ -1,0 +1,193 @@
+"""History: what there is in the store, for those who look.
+
+Lists are read page by page, so that one who reads a long one slowly holds up nobody.
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, Select, exists, func, or_, select
+
+from crossdock.store import schema
+from crossdock.store.database import Database
+from crossdock.store.errors import NoRecordError
+from crossdock.store.reading import MESSAGE_FACTS, decoded, kept_steps, message_of, stored_message
+from crossdock.store.records import (
+    Attempt,
+    Line,
+    RunDetails,
+    RunEnd,
+    Search,
+    Stats,
+    StoredMessage,
+    StoredRun,
+    micros,
+    moment,
+)
+from crossdock.store.text import holds
+
+PAGE = 200
+
+_run, _message, _step, _log = schema.run, schema.message, schema.step, schema.log
+_RUN_FACTS = [_run.c[name] for name in StoredRun._fields]
+_TIMES = ("queued_at", "due_at", "first_started_at", "ended_at")
+
+
+class History:
+    """What there is in the store.
+
+    Args:
+        database: Where it is.
+    """
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def messages(self, search: Search) -> Iterator[StoredMessage]:
+        """Give messages without their payload, the newest first."""
+        wanted = select(*MESSAGE_FACTS).where(*_of_messages(search))
+        return (stored_message(row) for row in self._pages(wanted, _message.c.number, newest_first=True))
+
+    def message(self, id_: str) -> StoredMessage:
+        """Give a message with its payload."""
+        with self._database.read() as connection:
+            return message_of(connection, id_)
+
+    def runs(self, search: Search) -> Iterator[StoredRun]:
+        """Give runs, the newest first."""
+        wanted = select(*_RUN_FACTS).where(*_of_runs(search))
+        return (stored_run(row) for row in self._pages(wanted, _run.c.number, newest_first=True))
+
+    def run(self, id_: str) -> RunDetails:
+        """Give a run with all that it left but its log."""
+        with self._database.read() as connection:
+            row = connection.execute(select(_run).where(_run.c.id == id_)).mappings().first()
+            if row is None:
+                raise NoRecordError(f"there is no run {id_!r:.100}")
+            return RunDetails(
+                run=stored_run(row),
+                message=message_of(connection, row["message"]),
+                attempts=tuple(_attempts(connection, row["number"])),
+                steps=tuple(kept_steps(connection, row["number"])),
+                error=decoded(row["error"], None),
+                final=row["final"],
+            )
+
+    def end(self, id_: str) -> RunEnd | None:
+        """Tell how a run ended, None as long as it goes on; cheap, for those who wait for it."""
+        ended = select(_run.c.outcome, _run.c.final).where(_run.c.id == id_, _run.c.state.in_(("ended", "dead")))
+        with self._database.read() as connection:
+            row = connection.execute(ended).first()
+        return None if row is None else RunEnd(*row)
+
+    def lines(self, id_: str) -> Iterator[Line]:
+        """Give the log of a run; what was over its limit is told at the end."""
+        run = self.run(id_).run
+        wanted = select(_log).where(_log.c.run == run.number)
+        at = run.queued_at
+        for row in self._pages(wanted, _log.c.number, newest_first=False):
+            at = moment(row["at"])
+            yield Line(at, row["level"], row["text"].decode(), row["step"])
+        if run.log_dropped:
+            yield Line(at, "warning", f"{run.log_dropped} more lines were dropped: the log of a run has a limit")
+
+    def stats(self) -> list[Stats]:
+        """Give how much there is of each workflow."""
+        with self._database.read() as connection:
+            names = connection.scalars(select(schema.workflow.c.name).order_by(schema.workflow.c.name)).all()
+            return [_stats(connection, name) for name in names]
+
+    def _pages(self, wanted: Select[Any], number: ColumnElement[int], *, newest_first: bool) -> Iterator[Any]:
+        """Read rows page by page, each page in a transaction of its own."""
+        order = number.desc() if newest_first else number
+        last: int | None = None
+        while True:
+            beyond = [] if last is None else [number < last if newest_first else number > last]
+            with self._database.read() as connection:
+                rows = connection.execute(wanted.where(*beyond).order_by(order).limit(PAGE)).mappings().all()
+            yield from rows
+            if len(rows) < PAGE:
+                return
+            last = rows[-1]["number"]
+
+
+def stored_run(row: Any) -> StoredRun:
+    """Give a run without what it handled."""
+    times = {name: None if row[name] is None else moment(row[name]) for name in _TIMES}
+    return StoredRun(**{name: row[name] for name in StoredRun._fields} | times)
+
+
+def _attempts(connection: Connection, number: int) -> Iterator[Attempt]:
+    table = schema.attempt
+    for row in connection.execute(select(table).where(table.c.run == number).order_by(table.c.fence)).mappings():
+        times = {name: None if row[name] is None else moment(row[name]) for name in ("started_at", "ended_at")}
+        yield Attempt(**{name: row[name] for name in Attempt._fields} | times)
+
+
+def _of_messages(search: Search) -> Iterator[ColumnElement[bool]]:
+    """Give the conditions of a search for messages."""
+    if search.source is not None:
+        yield _message.c.source == search.source
+    if search.since is not None:
+        yield _message.c.received_at >= micros(search.since)
+    if search.until is not None:
+        yield _message.c.received_at < micros(search.until)
+    if search.text is not None:
+        yield or_(message_holds(search.text), _message.c.id.in_(select(_run.c.message).where(run_holds(search.text))))
+    of_runs = search._replace(source=None, since=None, until=None, text=None)
+    if of_runs != Search():
+        yield _message.c.id.in_(select(_run.c.message).where(*_of_runs(of_runs)))
+
+
+def _of_runs(search: Search) -> Iterator[ColumnElement[bool]]:
+    """Give the conditions of a search for runs."""
+    if search.workflow is not None:
+        yield _run.c.workflow == search.workflow
+    if search.outcome in ("available", "claimed", "dead"):
+        yield _run.c.state == search.outcome
+    elif search.outcome is not None:
+        yield _run.c.outcome == search.outcome
+    if search.source is not None:
+        yield _run.c.message.in_(select(_message.c.id).where(_message.c.source == search.source))
+    if search.since is not None:
+        yield _run.c.queued_at >= micros(search.since)
+    if search.until is not None:
+        yield _run.c.queued_at < micros(search.until)
+    if search.text is not None:
+        yield or_(run_holds(search.text), _run.c.message.in_(select(_message.c.id).where(message_holds(search.text))))
+
+
+def message_holds(text: str) -> ColumnElement[bool]:
+    """Tell whether the payload of a message holds a text."""
+    return or_(*(holds(column, text) for column in (_message.c.body, _message.c.request, _message.c.headers)))
+
+
+def run_holds(text: str) -> ColumnElement[bool]:
+    """Tell whether what a run left holds a text."""
+    in_steps = or_(*(holds(_step.c[name], text) for name in ("output", "received", "written", "failed")))
+    return or_(
+        *(holds(column, text) for column in (_run.c.final, _run.c.error)),
+        exists().where(_step.c.run == _run.c.number, in_steps),
+        exists().where(_log.c.run == _run.c.number, holds(_log.c.text, text)),
+    )
+
+
+def _stats(connection: Connection, workflow: str) -> Stats:
+    mine = _run.c.workflow == workflow
+    states = _counted(connection, _run.c.state, mine)
+    oldest = connection.scalar(select(func.min(_run.c.queued_at)).where(mine, _run.c.state == "available"))
+    return Stats(
+        workflow=workflow,
+        waiting=states.get("available", 0),
+        running=states.get("claimed", 0),
+        dead=states.get("dead", 0),
+        failed_items=connection.scalar(select(func.sum(_run.c.failed_items)).where(mine)) or 0,
+        oldest_waiting=None if oldest is None else moment(oldest),
+        ended=_counted(connection, _run.c.outcome, mine, _run.c.state == "ended"),
+    )
+
+
+def _counted(connection: Connection, column: ColumnElement[Any], *of_runs: ColumnElement[bool]) -> dict[str, int]:
+    """Count runs by what stands in a column."""
+    rows = connection.execute(select(column, func.count()).where(*of_runs).group_by(column))
+    return {row[0]: row[1] for row in rows}

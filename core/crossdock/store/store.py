@@ -1,0 +1,323 @@
+"""Store: what was received, what runs, and what became of it, on the disk before anybody is told."""
+
+import fcntl
+import os
+import threading
+import time
+from collections.abc import Callable, Collection, Mapping, Sequence
+from concurrent.futures import Future
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection
+
+from crossdock.state import encode
+from crossdock.store import progress, rerun, retention
+from crossdock.store.accepting import Arrival, Intake, arrival
+from crossdock.store.claiming import Queue
+from crossdock.store.database import Database
+from crossdock.store.errors import StoreInUseError
+from crossdock.store.history import History
+from crossdock.store.leases import Watch
+from crossdock.store.reading import claimed_run
+from crossdock.store.records import (
+    Accepted,
+    Claimed,
+    Finish,
+    Limit,
+    Line,
+    NewMessage,
+    NewRun,
+    Pruned,
+    Retention,
+    RunState,
+    StepEnd,
+)
+from crossdock.store.upgrade import prepare
+from crossdock.store.writer import Writer
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+class Store:
+    """What was received, what runs, and what became of it.
+
+    Threads may share one; a process that forks opens its own. What a method writes is on the disk
+    when it returns.
+
+    Args:
+        url: ``sqlite:///path`` or ``postgresql://…``.
+        folder: What a path is relative to; by default the current folder.
+        create: Whether to make it if it is not there.
+        serving: Whether this is the one server that a file of SQLite may have; others may read and write beside it.
+        most_waiting: How many runs may wait before ``accept`` refuses messages; None for any number.
+        keeping: How long what is stored stays; by default for ever.
+        now: What tells the time.
+        monotonic: A clock that only goes forward.
+
+    Raises:
+        StoreError: It can't be opened; the class says why.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        folder: Path | None = None,
+        create: bool = True,
+        serving: bool = False,
+        most_waiting: int | None = None,
+        keeping: Retention | None = None,
+        now: Callable[[], datetime] = _now,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._database = Database(url, folder or Path())
+        self._keeping = keeping or Retention()
+        self._now = now
+        try:
+            prepare(self._database, create=create)
+            self._lock = _only_server(self._database.file) if serving and self._database.file else None
+        except BaseException:
+            self._database.close()
+            raise
+        self._writer = Writer(self._database.write)
+        self._intake = Intake(most_waiting, monotonic)
+        self._queue = Queue(is_sqlite=self._database.is_sqlite, watch=Watch(monotonic), now=now)
+        self._ends = progress.Ends(self._intake)
+        self._erased = threading.Event()
+        """Whether the log of SQLite may hold what was erased."""
+        self.history = History(self._database)
+        """What there is: lists of messages and runs, their details, logs, figures."""
+
+    def close(self) -> None:
+        """Write what waits, and close all connections."""
+        self._writer.close()
+        self._database.close()
+        if self._lock is not None:
+            os.close(self._lock)
+            self._lock = None
+
+    def __enter__(self) -> "Store":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    # What triggers do.
+
+    def accept(self, message: NewMessage) -> Accepted:
+        """Take a message in, with the runs that it starts.
+
+        Returns:
+            Its id and those of its runs; if it came before, those that were given at that time.
+
+        Raises:
+            IdReusedError: Its idempotency key came before, with another body.
+            BacklogError: Too many runs wait.
+            StoreFullError: There is no space.
+            StoreUnavailableError: The database can't be reached.
+        """
+        return self.accept_soon(message).result()
+
+    def accept_soon(self, message: NewMessage) -> "Future[Accepted]":
+        """Take a message in without waiting for the disk; see ``accept``."""
+        return self._writer.soon(self._intake.accept, arrival(message, self._now(), bounded=True))
+
+    # What workers do.
+
+    def claim(self, worker: str, *, lease: float = 30.0, limits: Mapping[str, Limit] | None = None) -> Claimed | None:
+        """Take the first run that may start now.
+
+        Args:
+            worker: Who takes it, for those who look.
+            lease: After how many seconds without a heartbeat it goes to another worker.
+            limits: Workflow → how many of its runs may go on at the same time; one of each by default.
+        """
+        number = self._writer.write(lambda c: self._queue.claim(c, worker, lease, limits or {}))
+        if number is None:
+            return None
+        with self._database.read() as connection:
+            return claimed_run(connection, number)
+
+    def heartbeat(self, claimed: Claimed) -> bool:
+        """Say that the worker is still there.
+
+        Returns:
+            Whether the run is to go on; somebody may have cancelled it.
+
+        Raises:
+            StaleLeaseError: The run belongs to somebody else by now. So do all methods that take what was claimed.
+        """
+        return self._writer.write(lambda c: progress.heartbeat(c, claimed))
+
+    def checkpoint(self, claimed: Claimed, cursors: Mapping[str, Any]) -> None:
+        """Keep cursors whose work is committed, however the run ends."""
+        values, now = _encoded(cursors), self._now()
+        self._writer.write(lambda c: progress.checkpoint(c, claimed, values, now))
+
+    def step_ended(self, claimed: Claimed, end: StepEnd, *, cursors: Mapping[str, Any] | None = None) -> None:
+        """Write down how a step ended, together with cursors that are kept however the run ends.
+
+        From now on an attempt that takes the run up does not run the step again.
+        """
+        row, values = progress.step_row(claimed, end, self._now()), _encoded(cursors or {})
+        self._writer.write(lambda c: progress.end_step(c, claimed, row, values))
+
+    def log(self, claimed: Claimed, lines: Sequence[Line]) -> None:
+        """Append lines to the log of a run; lines over 64 kB are cut, and those over 5 MB a run only counted."""
+        rows = [progress.line_row(claimed, line) for line in lines]
+        self._writer.write(lambda c: progress.write_lines(c, claimed, rows))
+
+    def finish(self, claimed: Claimed, end: Finish) -> RunState:
+        """Write down how an attempt ended.
+
+        Returns:
+            Where the run is now: at its end, in the queue again, or dead.
+        """
+        now = self._now()
+        follow = [arrival(message, now) for message in end.messages]
+        return self._writer.write(lambda c: self._finished(c, claimed, end, now, follow))
+
+    def give_back(self, claimed: Claimed) -> None:
+        """Put a run back that was not tried to its end, as when the server stops; the attempt does not count."""
+        now = self._now()
+        self._writer.write(lambda c: progress.give_back(c, claimed, now))
+
+    def tidy(self) -> int:
+        """Put back the runs whose worker is gone, as each claim does too; a server calls it every few seconds.
+
+        Returns:
+            How many there were.
+        """
+        if self._erased.is_set():
+            self._empty_log()
+        return self._writer.write(self._queue.expire)
+
+    # What operators do.
+
+    def retry(
+        self, run: str, *, keep: Collection[str] = (), only_failed: bool = False, project_version: str | None = None
+    ) -> str:
+        """Repeat a run that ended.
+
+        Args:
+            run: Its id.
+            keep: The steps that are not run again; what they handed on is taken from it.
+            only_failed: Whether it is for the items alone that it put aside.
+            project_version: The version of the project that it runs on; by default the same.
+
+        Returns:
+            The id of the new run; if one waits or goes on already, that one's.
+
+        Raises:
+            RunStateError: It has not ended, or has no failed items.
+            WipedError: What it received was erased.
+        """
+        repeat = partial(rerun.retry, run=run, now=self._now(), keep=keep, only_failed=only_failed)
+        return self._writer.write(partial(repeat, version=project_version))
+
+    def cancel(self, run: str) -> RunState:
+        """Cancel a run: one that waits ends now, and the worker of one that goes on is told by its next heartbeat.
+
+        Raises:
+            RunStateError: It has ended.
+        """
+        now = self._now()
+        return self._writer.write(lambda c: rerun.cancel(c, run, now))
+
+    def drop(self, run: str) -> None:
+        """Let go of a dead run and of failed items; nothing keeps their payload from being erased any more."""
+        self._writer.write(lambda c: rerun.drop(c, run))
+
+    def replay(self, message: str, runs: Sequence[NewRun]) -> Accepted:
+        """Start runs for a message again.
+
+        Raises:
+            WipedError: Its payload was erased.
+        """
+        now = self._now()
+        return self._writer.write(lambda c: rerun.replay(c, message, runs, now))
+
+    def edit_and_replay(self, message: str, body: bytes, runs: Sequence[NewRun]) -> Accepted:
+        """Accept another body in the place of a message, which stays as it was.
+
+        Returns:
+            The new message, which names the other one, and its runs.
+        """
+        now = self._now()
+        return self._writer.write(lambda c: rerun.edit_and_replay(c, self._intake, message, body, runs, now))
+
+    def prune(self) -> Pruned:
+        """Erase what has stayed as long as the retention says."""
+        total = Pruned(0, 0)
+        while any(some := self._writer.write(lambda c: retention.prune(c, self._keeping, self._now()))):
+            total = Pruned(total.payloads + some.payloads, total.messages + some.messages)
+        self._empty_log()
+        return total
+
+    def erase(self, message: str) -> None:
+        """Erase the payload of a message and all that its runs made of it; what became of it stays known.
+
+        Raises:
+            RunStateError: A worker is busy with it.
+        """
+        self.history.message(message)
+        self._erase([message])
+
+    def erase_text(self, text: str) -> list[str]:
+        """Erase all messages that hold a text, themselves or in what their runs made of them, and name them."""
+        with self._database.read() as connection:
+            found = retention.holding(connection, text)
+        for start in range(0, len(found), retention.CHUNK):
+            self._erase(found[start : start + retention.CHUNK])
+        return found
+
+    def faults(self) -> list[str]:
+        """Check all of a file of SQLite, and give what is wrong with it."""
+        return self._database.faults()
+
+    def limit_size(self, limit: int) -> None:
+        """Let a file of SQLite grow no further than this many bytes; what is over it is refused as if the disk were full."""
+        self._database.limit_size(limit)
+
+    def _finished(
+        self, connection: Connection, claimed: Claimed, end: Finish, now: datetime, follow: Sequence[Arrival]
+    ) -> RunState:
+        state = self._ends.finish(connection, claimed, end, now, follow)
+        message = claimed.message.id
+        if self._keeping.erase_all and retention.all_went_well(connection, message):
+            retention.wipe(connection, [message], now)
+            self._erased.set()
+        return state
+
+    def _erase(self, messages: Sequence[str]) -> None:
+        now = self._now()
+        self._writer.write(lambda c: retention.erase(c, messages, now))
+        self._empty_log()
+
+    def _empty_log(self) -> None:
+        self._erased.clear()
+        if not self._database.empty_log():
+            self._erased.set()  # somebody reads: the next time, then
+
+
+def _encoded(cursors: Mapping[str, Any]) -> dict[str, bytes]:
+    return {name: encode(value) for name, value in cursors.items()}
+
+
+def _only_server(file: Path) -> int:
+    """Keep other servers from a file of SQLite, as long as this process is there."""
+    descriptor = os.open(f"{file}.lock", os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        pid = os.pread(descriptor, 20, 0).decode(errors="replace").strip() or "unknown"
+        os.close(descriptor)
+        raise StoreInUseError(f"the store {file} is already used by the server with the process id {pid}") from None
+    os.ftruncate(descriptor, 0)
+    os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
+    return descriptor
