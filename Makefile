@@ -7,11 +7,11 @@ PACKAGES := core adaptors/http adaptors/postgresql adaptors/dhis2
 INSTALLED := .venv/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check bench soak check-httpx2 format wheels clean
+.PHONY: help demo test check bench bench-serve soak check-httpx2 format wheels clean
 
 help: ## List the targets
 	@echo "make TARGET, where TARGET is one of:"
-	@sed -n 's/^\([a-z]*\):[^#]*## \(.*\)$$/  \1|\2/p' Makefile | awk -F'|' '{ printf "%-10s %s\n", $$1, $$2 }'
+	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)$$/  \1|\2/p' Makefile | awk -F'|' '{ printf "%-12s %s\n", $$1, $$2 }'
 
 demo: $(INSTALLED) ## Run the main job on a form server and a PostgreSQL that start with it
 	@$(RUN) examples/demo.py
@@ -28,6 +28,9 @@ check: $(INSTALLED) ## Check style, types, the floors of the packages and the co
 
 bench: $(INSTALLED) ## Measure the costs of crossdock beside the bare libraries
 	$(RUN) tests/benchmarks/run.py
+
+bench-serve: $(INSTALLED) ## Measure what keeping messages costs beside a server that keeps nothing
+	@$(RUN) tests/benchmarks/intake.py
 
 soak: $(INSTALLED) ## Kill servers and runs 1,000 times while 20,000 messages come in (about 10 minutes)
 	$(RUN) tests/fix_storm.py 20000 1000

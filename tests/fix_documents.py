@@ -6,7 +6,9 @@ from typing import NamedTuple
 
 ROOT = Path(__file__).parent.parent
 DOCUMENTS = sorted(
-    path for path in ROOT.rglob("*.md") if not {".venv", ".demo", "node_modules"} & set(path.relative_to(ROOT).parts)
+    path
+    for path in ROOT.rglob("*.md")
+    if not {".venv", ".demo", "node_modules", "scaffold"} & set(path.relative_to(ROOT).parts)
 )
 
 

@@ -4,6 +4,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from crossdock.checking.finding import Code
+
+_CODES = [*Code]
+OF_PROJECTS = _CODES[_CODES.index(Code.WRONG_NOTATION) : _CODES.index(Code.ADAPTOR_NOT_ALLOWED) + 1]
+"""The codes of what only a project can have wrong."""
 
 DESIGN = """\
 name: clinic-sync

@@ -68,7 +68,7 @@ def test_a_wheel_holds_the_sources_and_nothing_else(wheels, package):
     sources = {
         str(file.relative_to(ROOT / package))
         for file in folder.rglob("*")
-        if file.suffix in (".py", ".pyi", ".css") or file.name == "py.typed"
+        if file.is_file() and "__pycache__" not in file.parts
     }
 
     assert wheels[package].modules == sources

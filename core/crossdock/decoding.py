@@ -2,11 +2,10 @@
 
 import json
 import math
-from collections.abc import Callable
 from typing import Any, Literal
 
 from crossdock.errors import InputError
-from crossdock.state import MAX_DEPTH, NotJsonError, check_json, dump, is_plain
+from crossdock.state import MAX_DEPTH, NotJsonError, check_json, dump
 
 _SHOWN = 40
 """The most characters of what is read that an error shows."""
@@ -38,10 +37,10 @@ def decode(
     """
     try:
         text = raw.decode("utf-8-sig") if isinstance(raw, bytes) else raw
-        value = _loads(text, _unique_keys if duplicate_keys == "refuse" else None)
-        depth = MAX_DEPTH - max_depth
-        if not is_plain(value, depth):
-            check_json(value, depth)
+        reading = _Reading()
+        value = reading.loads(text, refuse_duplicates=duplicate_keys == "refuse")
+        if reading.found_fault or _nests_deeper(text, value, max_depth):
+            check_json(value, MAX_DEPTH - max_depth)
         if not isinstance(raw, bytes) or "\\ud" in text or "\\uD" in text:  # UTF-8 has no surrogates but escaped ones
             dump(value)
     except UnicodeDecodeError as error:
@@ -67,40 +66,59 @@ def _unreadable(fault: NotJsonError, what: str, max_depth: int) -> InputError:
     return InputError(f"{what} {wrong} at {path}", reason=fault.code, path=path)
 
 
-def _loads(text: str, object_hook: Callable[[list[tuple[str, Any]]], Any] | None) -> Any:
-    """Read JSON; where something is not strict, its fault stands in the value, so that its path can be told."""
-    hooks: dict[str, Any] = {
-        "parse_constant": lambda name: NotJsonError(f"{name} is not JSON"),
-        "parse_float": _float,
-        "object_pairs_hook": object_hook,
-    }
-    try:
-        return json.loads(text, **hooks)
-    except json.JSONDecodeError:
-        raise
-    except ValueError:  # int() of over 4,300 digits
-        return json.loads(text, parse_int=_int, **hooks)
+class _Reading:
+    """Reads JSON; where something is not strict, its fault stands in the value, so that its path can be told."""
+
+    def __init__(self) -> None:
+        self.found_fault = False
+
+    def loads(self, text: str, *, refuse_duplicates: bool) -> Any:
+        hooks: dict[str, Any] = {
+            "parse_constant": lambda name: self._fault(f"{name} is not JSON"),
+            "parse_float": self._float,
+            "object_pairs_hook": self._unique_keys if refuse_duplicates else None,
+        }
+        try:
+            return json.loads(text, **hooks)
+        except json.JSONDecodeError:
+            raise
+        except ValueError:  # int() of over 4,300 digits
+            return json.loads(text, parse_int=self._int, **hooks)
+
+    def _fault(self, reason: str, **more: Any) -> NotJsonError:
+        self.found_fault = True
+        return NotJsonError(reason, **more)
+
+    def _float(self, text: str) -> float | NotJsonError:
+        number = float(text)
+        return number if math.isfinite(number) else self._fault(f"the number {text[:_SHOWN]} is out of range")
+
+    def _int(self, text: str) -> int | NotJsonError:
+        try:
+            return int(text)
+        except ValueError:
+            return self._fault("a whole number that is too long")
+
+    def _unique_keys(self, pairs: list[tuple[str, Any]]) -> dict[str, Any] | NotJsonError:
+        result = dict(pairs)
+        if len(result) == len(pairs):
+            return result
+        seen: set[str] = set()
+        for key, _ in pairs:
+            if key in seen:
+                break
+            seen.add(key)
+        return self._fault("a key stands twice in one object", code="duplicate_key", key=key)
 
 
-def _float(text: str) -> float | NotJsonError:
-    number = float(text)
-    return number if math.isfinite(number) else NotJsonError(f"the number {text[:_SHOWN]} is out of range")
-
-
-def _int(text: str) -> int | NotJsonError:
-    try:
-        return int(text)
-    except ValueError:
-        return NotJsonError("a whole number that is too long")
-
-
-def _unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any] | NotJsonError:
-    result = dict(pairs)
-    if len(result) == len(pairs):
-        return result
-    seen: set[str] = set()
-    for key, _ in pairs:
-        if key in seen:
-            break
-        seen.add(key)
-    return NotJsonError("a key stands twice in one object", code="duplicate_key", key=key)
+def _nests_deeper(text: str, value: Any, levels: int) -> bool:
+    """Tell whether lists and dicts of a text nest deeper; nearly always its brackets are too few, or soon counted."""
+    if text.count("{") + text.count("[") <= levels:
+        return False
+    parts = [value]
+    for _ in range(levels):
+        inner = (part.values() if type(part) is dict else part for part in parts)
+        parts = [item for items in inner for item in items if type(item) is dict or type(item) is list]
+        if not parts:
+            return False
+    return True

@@ -9,6 +9,7 @@ from types import CodeType, FrameType
 _POP_TOP = opmap["POP_TOP"]
 _CACHE = 0
 _MOST_SITES = 10_000
+_OWN = os.path.join(os.path.dirname(os.path.abspath(__file__)), "")
 
 
 class Site:
@@ -33,7 +34,7 @@ class Site:
         """What is called there, as far as the source tells: ``http.get``."""
 
     def __str__(self) -> str:
-        return f"{short(self.file)}:{self.line}"
+        return "crossdock" if self._is_own else f"{short(self.file)}:{self.line}"
 
     def deepest(self, error: BaseException) -> "Site":
         """Give the last line of this file on the way to an error; this one if none was on it."""
@@ -47,7 +48,12 @@ class Site:
     @property
     def text(self) -> str:
         """The source line itself."""
-        return linecache.getline(self.file, self.line).strip()
+        return "" if self._is_own else linecache.getline(self.file, self.line).strip()
+
+    @property
+    def _is_own(self) -> bool:
+        """Whether crossdock built it, such as the loop of a step that runs once per item: no line of a job did."""
+        return self.file.startswith(_OWN)
 
 
 def short(file: str) -> str:

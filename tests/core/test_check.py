@@ -6,6 +6,7 @@ import pytest
 from crossdock.checking.check import check
 from crossdock.checking.finding import Code
 from fix_command import WriteJob
+from fix_project import OF_PROJECTS
 
 # A red line is marked with "# !"; every example gets the imports and, if it has none, a job.
 IMPORTS = """from crossdock import Job, State, credentials, cursor, each, log, operation, parse_xml, resolve, set_data, state, tap, warn, when
@@ -380,10 +381,12 @@ GREEN = {
         "def f(state):\n    http.download('/x', 'x.pdf').result()\n    http.delete('/x').result()\n    return state\njob = Job(f)",
     ],
 }
-ELSEWHERE = {code for code in Code if code.startswith("credential")} | {Code.ADAPTOR_BROKEN, Code.ADAPTOR_WRONG_API}
-"""Those that need more than a job file are in ``test_check_command`` and ``test_check_credentials``."""
-OF_PROJECTS = (Path(__file__).parent / "test_project_faults.py").read_text(encoding="utf-8")
-ELSEWHERE |= {code for code in Code if f"Code.{code.name}" in OF_PROJECTS} - set(RED)
+ELSEWHERE = {code for code in Code if code.startswith("credential")} | {
+    Code.ADAPTOR_BROKEN,
+    Code.ADAPTOR_WRONG_API,
+    *OF_PROJECTS,
+}
+"""Those that need more than a job file are in the other ``test_check_*`` and in ``test_project_faults``."""
 
 
 def whole(source: str) -> str:

@@ -260,3 +260,61 @@ def test_a_comment_silences_a_finding_of_a_job_in_a_project(write_project: Write
     load = f"{HEAD}job = Job(set_data(settings.other))  # crossdock: ignore[unknown_setting]\n"
 
     assert checked(write_project(project([KOBO], "[]"), load=load)).findings == []
+
+
+CRON = """\
+workflows:
+  visits:
+    triggers:
+      minute: {cron: 61 * * * *}
+      fields: {cron: "* * *"}
+      word: {cron: "@foo"}
+      zone: {cron: 0 2 * * *, timezone: Mars/Olympus}
+    steps: {load: {job: jobs/load.py}}
+"""
+
+
+def test_cl_04_a_bad_clock_is_refused_with_its_field_its_range_and_its_line(
+    crossdock: Crossdock, write_project: WriteProject
+):
+    write_project(CRON)
+
+    checked, run = crossdock("check", "clinic"), crossdock("run", "clinic", "visits")
+
+    at = "clinic/project.yaml:{}: {} workflows.visits.triggers.{} "
+    said = [
+        at.format(4, "wrong_cron", "minute.cron") + "has '61' for its minute, which is 0-59 → ",
+        at.format(5, "wrong_cron", "fields.cron") + "has 3 fields → Write five: minute (0-59), hour (0-23), ",
+        at.format(6, "wrong_cron", "word.cron") + "has 1 field → Write five: ",
+        at.format(7, "wrong_timezone", "zone.timezone") + "names no time zone: 'Mars/Olympus' → ",
+    ]
+    assert [line[: len(start)] for line, start in zip(checked.stdout.splitlines(), said, strict=True)] == said
+    assert [start in run.stderr for start in said] == [True] * 4
+    assert (checked.returncode, run.returncode, run.stdout) == (3, 3, "")
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        pytest.param("load: {jbo: jobs/load.py}", "jbo is no key here → Did you mean job?", id="w_12"),
+        pytest.param("load: {job: jobs/load.py}\n      load: {job: jobs/report.py}", "'load' stands twice", id="w_03"),
+    ],
+)
+def test_w_12_what_is_misspelt_or_stands_twice_is_refused_before_anything_runs(
+    crossdock: Crossdock, write_project: WriteProject, line: str, said: str
+):
+    write_project(f"workflows:\n  visits:\n    steps:\n      {line}\n")
+
+    done = crossdock("run", "clinic")
+
+    assert (done.returncode, done.stdout) == (3, "")
+    assert said in done.stderr
+
+
+def test_a_job_that_the_command_runs_reads_the_settings_of_its_environment(
+    crossdock: Crossdock, write_project: WriteProject
+):
+    more = "environments: {test: {settings: {page_size: 7}}}\n"
+    write_project(project([KOBO], "[]", more), load=f"{HEAD}job = Job(set_data(settings.page_size))\n")
+
+    assert [crossdock("run", "clinic", *env).json["data"] for env in ([], ["--env", "test"])] == [5, 7]

@@ -119,6 +119,12 @@ def test_the_credentials_of_a_workflow_are_those_that_its_steps_list(write_proje
     assert list(project.credentials_of("one")) == ["crm"]
 
 
+def test_a_step_that_runs_a_workflow_may_use_what_its_steps_list(write_project: WriteProject):
+    project = read_project(write_project(NESTED.replace("        credentials: [kobo]\n", "")))
+
+    assert list(project.credentials_of("all")) == ["crm"]
+
+
 def test_a_step_that_lists_no_credentials_may_use_all(write_project: WriteProject):
     open_steps = NESTED.replace(", credentials: [crm]", "").replace("        credentials: [kobo]\n", "")
 

@@ -70,6 +70,25 @@ def test_in_30_many_at_once_with_one_id_are_one_message(open_store):
     assert len(list(stores[0].history.messages(Search()))) == 1
 
 
+def test_in_30_two_processes_that_get_one_id_at_the_same_moment_tell_the_same(open_store):
+    """Each alone in its transaction: in PostgreSQL the second one finds out when it inserts."""
+    stores = [open_store(), open_store()]
+    together = threading.Barrier(2, timeout=10)
+
+    def send(number):
+        answers = []
+        for n in range(40):
+            together.wait()
+            answers.append(stores[number].accept(message(key=f"id-{n}")))
+        return answers
+
+    with ThreadPoolExecutor(2) as pool:
+        first, second = pool.map(send, range(2))
+
+    assert [answer[:2] for answer in first] == [answer[:2] for answer in second]
+    assert all(a.duplicate != b.duplicate for a, b in zip(first, second, strict=True))
+
+
 def test_in_31_the_same_id_with_another_body_is_refused(store):
     first = store.accept(message(b'{"id": 7}', key="id-1"))
 

@@ -53,6 +53,8 @@ def main() -> None:
     from crossdock.cli.check import check
     from crossdock.cli.credentials import credentials
     from crossdock.cli.cursors import cursors
+    from crossdock.cli.graph import graph
+    from crossdock.cli.new import new
     from crossdock.cli.project import project
     from crossdock.cli.run import run
     from crossdock.cli.serve import serve
@@ -64,6 +66,8 @@ def main() -> None:
     cli.add_command(serve)
     cli.add_command(trigger)
     cli.add_command(check)
+    cli.add_command(graph)
+    cli.add_command(new)
     cli.add_command(adaptors)
     cli.add_command(credentials)
     cli.add_command(cursors)

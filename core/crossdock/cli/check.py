@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.argument("paths", metavar="PATH...", nargs=-1, required=True)
+@click.argument("paths", metavar="[PATH]...", nargs=-1)
 @click.option(
     "--credentials",
     metavar="FILE",
@@ -30,11 +30,13 @@ def check(paths: Sequence[str], credentials: str | None, *, strict: bool, as_jso
     A PATH that is a YAML file, or a folder with a project.yaml, is a project: it is checked with all
     of its jobs.
 
+    Without a PATH the folder that you are in is checked.
+
     Each finding is a line: file, line, code, what is wrong, what to do. The codes are explained in
     docs/check.md. The exit code is 3 if there are findings, and 0 if there are none; codes that
     start with advice_ count only with --strict.
     """
-    checked = _checked(paths, credentials)
+    checked = _checked(paths or ["."], credentials)
     findings = checked.findings
     if as_json:
         write_result(json.dumps([finding._asdict() for finding in findings], indent=2, ensure_ascii=False) + "\n", None)

@@ -1,5 +1,6 @@
 """What ``crossdock run`` was asked to do: a job file, or a workflow of a project, on one input."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -7,6 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from crossdock.cli.outputs import StepOutputs
 from crossdock.errors import InputError, closest
 from crossdock.message import Form
+from crossdock.project import FILE_NAME
 
 if TYPE_CHECKING:
     from crossdock.project.project import Project
@@ -41,6 +43,24 @@ class InProject(NamedTuple):
         project = read_project(place, environment)
         name = _workflow_of(project, workflow)
         return cls(project, name, StepOutputs(project.folder, name))
+
+    @classmethod
+    def named(cls, what: Sequence[str], environment: str | None = None) -> "InProject":
+        """Find what the arguments of a command name: nothing, a project, a workflow, or both of these.
+
+        Args:
+            what: The arguments; without a project that of the folder that you are in counts.
+            environment: The environment whose credentials and settings count.
+
+        Raises:
+            ProjectError: The project has faults; nothing ran.
+            InputError: There is no such workflow, or several.
+        """
+        if len(what) == 2:
+            return cls.of(what[0], what[1], environment)
+        if not what or is_project(what[0]):
+            return cls.of(what[0] if what else ".", None, environment)
+        return cls.of(".", what[0], environment)
 
     @property
     def cursors(self) -> str:
@@ -100,6 +120,11 @@ class Order(NamedTuple):
         return Path(self.file).resolve().parent
 
 
+def is_project(path: str) -> bool:
+    """Tell whether a path is that of a project."""
+    return path.endswith((".yaml", ".yml")) or (Path(path) / FILE_NAME).is_file()
+
+
 def _workflow_of(project: "Project", name: str | None) -> str:
     names = list(project.workflow_names)
     if name in names:
@@ -108,7 +133,7 @@ def _workflow_of(project: "Project", name: str | None) -> str:
         return names[0]
     known = f"the project {project.name} has {', '.join(names)}"
     if name is None:
-        raise InputError(f"{known}: say which workflow to run", fix=f"Name one, such as: crossdock run {names[0]}.")
+        raise InputError(f"{known}: say which workflow", fix=f"Name one, such as {names[0]}.")
     close = closest(name, names)
     raise InputError(
         f"there is no workflow {name!r:.60}; {known}", fix=f"Did you mean {close}?" if close else "Name one of these."

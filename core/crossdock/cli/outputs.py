@@ -1,5 +1,6 @@
 """What the steps of a workflow handed on when they last ran: files that only their owner can read."""
 
+import json
 import os
 from collections.abc import Iterable
 from datetime import UTC, datetime
@@ -17,6 +18,10 @@ KEPT = ".crossdock"
 """The folder of a project for what its runs leave behind; it is not for version control."""
 
 
+_SHOWN = ("outcome", "handled", "ended", "seconds", "why", "followed")
+"""What a drawing shows of a step; what a job says of itself stays out of it."""
+
+
 class StepOutputs:
     """The outputs of one workflow's steps, one file each.
 
@@ -30,11 +35,12 @@ class StepOutputs:
         self._folder = self._kept / "outputs" / workflow
         self.cursors = self._kept / "cursors" / f"{workflow}.json"
         """The file of the workflow's cursors."""
+        self._told = self._kept / "runs" / f"{workflow}.json"
 
     def make(self) -> None:
         """Make the folders, with a note for git that nothing in them is to be kept there."""
         try:
-            for folder in (self._kept, self._folder.parent, self._folder, self.cursors.parent):
+            for folder in (self._kept, self._folder.parent, self._folder, self.cursors.parent, self._told.parent):
                 os.makedirs(folder, mode=0o700, exist_ok=True)
             ignored = self._kept / ".gitignore"
             if not ignored.exists():
@@ -60,10 +66,22 @@ class StepOutputs:
         whole = encode({**about, "written": ended.written.state()}).decode()
         replace_file(str(self._file(ended.step)), f'{whole[:-1]},"state":{ended.state.raw.decode()}}}\n')
 
+    def tell(self, steps: Iterable[dict[str, Any]]) -> None:
+        """Keep what became of the steps of a run, also of those that ended without handing anything on.
+
+        Args:
+            steps: What the run reports of each.
+        """
+        at = datetime.now(UTC).isoformat(timespec="seconds")
+        ran = {step["name"]: {**_shown(step), "ended": at} for step in steps if not step.get("kept")}
+        self._tell({**self._all_told(), **ran})
+
     def forget(self, steps: Iterable[str]) -> None:
         """Drop what is kept of some steps: they are about to run again."""
+        steps = list(steps)
         for step in steps:
             self._file(step).unlink(missing_ok=True)
+        self._tell({step: told for step, told in self._all_told().items() if step not in steps})
 
     def read(self, step: str) -> Ended | None:
         """Give how a step ended when it last ran, or None if it did not."""
@@ -74,23 +92,39 @@ class StepOutputs:
         return Ended(step, kept["outcome"], sealed, written, seconds=kept["seconds"])
 
     def outcomes(self, steps: Iterable[str]) -> dict[str, dict[str, Any]]:
-        """Give how each step ended when it last ran, and when that was."""
-        found = {step: kept for step in steps if (kept := self._read(step)) is not None}
-        return {step: {key: kept[key] for key in ("outcome", "ended", "seconds")} for step, kept in found.items()}
+        """Give what became of each step when it last ran, and when that was."""
+        told = self._all_told()
+        found = {step: told.get(step) or self._read(step) for step in steps}
+        return {step: _shown(of) for step, of in found.items() if of is not None}
 
     def _read(self, step: str) -> dict[str, Any] | None:
-        try:
-            raw = self._file(step).read_bytes()
-        except FileNotFoundError:
-            return None
-        except OSError as error:
-            raise InputError(f"the kept output of {step!r} can't be read: {error.strerror}") from None
-        kept = decode(raw, what=f"the kept output {str(self._file(step))!r}")
-        if not isinstance(kept, dict) or not {"outcome", "state", "written", "seconds"} <= kept.keys():
-            raise InputError(
-                f"{str(self._file(step))!r} is no kept output of a step", fix="Remove it, and run the workflow again."
-            )
-        return kept
+        file, what = self._file(step), f"the kept output of {step!r}"
+        return _read(file, what, {"outcome", "state", "written", "seconds"})
+
+    def _all_told(self) -> dict[str, Any]:
+        return _read(self._told, "what is kept of the last run", set()) or {}
+
+    def _tell(self, told: dict[str, Any]) -> None:
+        replace_file(str(self._told), f"{json.dumps(told)}\n")
 
     def _file(self, step: str) -> Path:
         return self._folder / f"{step}.json"
+
+
+def _shown(told: dict[str, Any]) -> dict[str, Any]:
+    """Take what a drawing shows of what is known of a step."""
+    return {key: told[key] for key in _SHOWN if key in told}
+
+
+def _read(file: Path, what: str, keys: set[str]) -> dict[str, Any] | None:
+    """Read a file that an earlier run left behind, if it did."""
+    try:
+        raw = file.read_bytes()
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise InputError(f"{what} can't be read: {error.strerror}") from None
+    kept = decode(raw, what=f"{what} {str(file)!r}")
+    if not isinstance(kept, dict) or not keys <= kept.keys():
+        raise InputError(f"{str(file)!r} is not {what}", fix="Remove it, and run the workflow again.")
+    return kept

@@ -11,8 +11,11 @@ from platform import python_version
 from typing import Any
 
 from crossdock.changes import kind_of
+from crossdock.cli.drawing.picture import Picture
+from crossdock.cli.drawing.svg import style_sheet
 from crossdock.cli.markup import Markup, element, joined
 from crossdock.cli.planned import planned
+from crossdock.cli.steps import Group, grouped, steps_table
 from crossdock.cli.summary import error_of, place_of, source_of
 from crossdock.cli.timeline import timeline
 from crossdock.cli.tree import change_text, measures, note_sum, time_text, timing
@@ -29,7 +32,7 @@ _POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
 _TITLES = {"request": "Requests", "statement": "Statements"}
 
 
-def page(report: Described, about: Described, redactor: Redactor) -> str:
+def page(report: Described, about: Described, redactor: Redactor, picture: Picture | None = None) -> str:
     """Make the page of a run.
 
     Args:
@@ -37,15 +40,21 @@ def page(report: Described, about: Described, redactor: Redactor) -> str:
         about: What the command knows of it: ``job``, ``step``, ``input``, ``started``, ``seconds``,
             ``dry_run`` and ``values``.
         redactor: Masks the secrets in both.
+        picture: The drawing of a workflow; None for a job that runs alone.
     """
-    shown: Described = redactor.in_value({**_taken(report, values=about["values"]), **about})[0]
+    steps = [] if picture is None else report.get("steps", [])
+    kind = "job" if picture is None else "project"
+    told = {**_taken(report, values=about["values"]), **about, "steps": steps, "kind": kind}
+    shown: Described = redactor.in_value(told)[0]
+    groups = grouped(shown["traced"]["spans"], shown["steps"])
     attention = [_failed(shown), _warnings(shown), _plan(shown)]
     body = [
         _header(shown),
         _error(shown),
-        _timeline(shown["traced"]),
+        _steps(shown, picture, redactor),
+        _timeline(shown["traced"], groups),
         *attention,
-        _operations(shown),
+        _operations(shown, groups),
         _state(shown),
         _footer(shown),
     ]
@@ -54,10 +63,14 @@ def page(report: Described, about: Described, redactor: Redactor) -> str:
         Markup(f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">'),
         Markup('<meta name="color-scheme" content="light dark"><link rel="icon" href="data:,">'),
         element("title", f"{shown['step']}: {shown['outcome']}"),
-        element("style", Markup(files("crossdock.cli").joinpath("report.css").read_text(encoding="utf-8"))),
+        element("style", Markup(_style() if picture is None else style_sheet() + _style())),
     ]
     html = element("html", element("head", *head), element("body", element("main", *body)), lang="en")
     return f"<!doctype html>\n{html}\n"
+
+
+def _style() -> str:
+    return files("crossdock.cli").joinpath("report.css").read_text(encoding="utf-8")
 
 
 def _taken(report: Described, *, values: bool) -> Described:
@@ -97,7 +110,7 @@ def _header(shown: Described) -> Markup:
     marks = [element("span", shown["outcome"], class_=f"badge {shown['outcome']}")]
     marks += [element("span", "dry run", class_="badge dry")] if shown["dry_run"] else []
     facts = [
-        ("job", shown["job"]),
+        (shown["kind"], shown["job"]),
         ("input", shown["input"]),
         ("started", shown["started"]),
         ("took", f"{shown['seconds']:.2f} s"),
@@ -191,19 +204,25 @@ def _folded(rows: list[Markup], class_: str, *, left: int = 0) -> Markup:
     )
 
 
-def _timeline(traced: Described) -> Markup:
-    return _section("Timeline", *timeline(traced), id_="timeline") if traced["spans"] else Markup()
+def _steps(shown: Described, picture: Picture | None, redactor: Redactor) -> Markup:
+    if picture is None:
+        return Markup()
+    return _section("Steps", *steps_table(picture.masked(redactor), shown["steps"]), id_="steps")
+
+
+def _timeline(traced: Described, groups: list[Group]) -> Markup:
+    return _section("Timeline", *timeline(traced, groups), id_="timeline") if traced["spans"] else Markup()
 
 
 # The operations
 
 
-def _operations(shown: Described) -> Markup:
+def _operations(shown: Described, groups: list[Group]) -> Markup:
     traced = shown["traced"]
-    parts = [_operation(span, number) for number, span in enumerate(traced["spans"], 1)]
+    parts = [part for group in groups for part in _of_step(group)]
     if running := traced.get("running"):
         title = [
-            element("span", str(len(parts) + 1), class_="no"),
+            element("span", str(len(traced["spans"]) + 1), class_="no"),
             running["name"],
             element("span", "was running", class_="time bad"),
         ]
@@ -211,6 +230,13 @@ def _operations(shown: Described) -> Markup:
     if traced["notes"]:
         parts.append(element("article", element("h3", "End of the step"), *_notes(traced["notes"])))
     return _section("Operations", *parts, id_="operations", class_="operations") if parts else Markup()
+
+
+def _of_step(group: Group) -> Iterator[Markup]:
+    if group.step is not None:
+        yield element("h3", group.step, class_="step")
+    for number, span in group.spans:
+        yield _operation(span, number)
 
 
 def _operation(span: Described, number: int) -> Markup:

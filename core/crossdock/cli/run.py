@@ -208,15 +208,15 @@ def _order(what: tuple[str, ...], given: Given) -> "Order":
 
 def _chosen(what: tuple[str, ...], environment: str | None) -> "str | InProject":
     """Tell what the arguments name: the file of a job, or a workflow of a project."""
-    from crossdock.cli.order import InProject
+    from crossdock.cli.order import InProject, is_project
     from crossdock.project import FILE_NAME
 
     if len(what) > 2 or not (what or os.path.isfile(FILE_NAME)):
         raise click.UsageError("Name a job file, or a project and one of its workflows.")
-    if len(what) == 2:
-        return InProject.of(what[0], what[1], environment)
-    if not what or os.path.isfile(os.path.join(what[0], FILE_NAME)) or what[0].endswith((".yaml", ".yml")):
-        return InProject.of(what[0] if what else ".", None, environment)
-    if what[0].endswith(".py") or os.path.exists(what[0]) or not os.path.isfile(FILE_NAME):
+    if len(what) == 1 and not is_project(what[0]) and (_is_file(what[0]) or not os.path.isfile(FILE_NAME)):
         return what[0]
-    return InProject.of(".", what[0], environment)
+    return InProject.named(what, environment)
+
+
+def _is_file(path: str) -> bool:
+    return path.endswith(".py") or os.path.exists(path)

@@ -13,18 +13,16 @@ from typing import Any
 from uvicorn import Server
 
 from crossdock.cli.ending import EXIT_CODES
-from crossdock.decoding import decode
 from crossdock.errors import ProjectError, ServerError
 from crossdock.plugins import Plugins
 from crossdock.project.project import Project
 from crossdock.redaction import Redactor
 from crossdock.references import resolve_reference
+from crossdock.server.addresses import addresses_of
 from crossdock.server.inbox import inbox
 from crossdock.server.protocol import configuration
-from crossdock.server.reply import Ended
 from crossdock.store.records import Retention
 from crossdock.store.store import Store
-from crossdock.worker.addresses import addresses
 from crossdock.worker.clock import Clock
 from crossdock.worker.forking import Forks
 from crossdock.worker.housekeeping import Housekeeping
@@ -65,8 +63,8 @@ class Service:
         project, version = self._project, self._project.version()
         pool = Pool(project, version, store, self._forks, self._workers)
         clock, housekeeping = Clock(project, version, store, on_tick=pool.wake), Housekeeping(store, pool.wake)
-        waking, ends = _Waking(store, pool.wake), _Ends(store)
-        server = Server(configuration(inbox(_addresses(project), waking, runs=ends, version=version)))
+        app = inbox(_addresses(project), _Waking(store, pool.wake), runs=store.history, version=version)
+        server = Server(configuration(app))
         server.capture_signals = nullcontext  # type: ignore[assignment] # they are ours
         told = _told_to_end()
         for part in (pool, clock, housekeeping):
@@ -87,7 +85,7 @@ class Service:
 def _addresses(project: Project) -> list[Any]:
     plugins = Plugins()
     plugins.load()
-    return addresses(project, plugins)
+    return addresses_of(project, plugins)
 
 
 def _told_to_end() -> asyncio.Event:
@@ -169,18 +167,3 @@ class _Waking:
         future = self._store.accept_soon(message)
         future.add_done_callback(self._wake)
         return future
-
-
-class _Ends:
-    """The store as those see it who wait for the end of a run."""
-
-    def __init__(self, store: Store) -> None:
-        self._store = store
-
-    def ended(self, run: str) -> Any:
-        """Tell how a run ended, None as long as it goes on."""
-        found = self._store.history.run(run)
-        if found.run.state not in ("ended", "dead"):
-            return None
-        final = {} if found.final is None else decode(found.final)
-        return Ended(found.run.outcome or "failed", final.get("reply"))

@@ -4,7 +4,7 @@ import json
 import signal
 import time
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from crossdock.cli.cursors import CursorFile
 from crossdock.cli.ending import EXIT_CODES, check_output, say, write_result
@@ -29,6 +29,9 @@ from crossdock.run import Run
 from crossdock.state import State
 from crossdock.worker.child import Child, Ended
 from crossdock.workflow import Workflow
+
+if TYPE_CHECKING:
+    from crossdock.cli.drawing.picture import Picture
 
 
 def supervise(order: Order, output: str | None, timeout: float | None) -> int:
@@ -62,6 +65,8 @@ def _accounted(
         if kept is not None and not order.dry_run:
             kept.write(report["state"].get("cursors") or {})
             kept.end_progress(report["outcome"])
+        if isinstance(order.what, InProject) and not order.dry_run:
+            order.what.outputs.tell(report["steps"])
     if order.page is not None:
         write_result(report["page"], order.page, "--report")
     code: int = report.get("exit", EXIT_CODES[report["outcome"]])
@@ -128,7 +133,17 @@ def _page(order: Order, report: dict[str, Any], seconds: float, redactor: Redact
         "dry_run": order.dry_run,
         "values": order.values,
     }
-    return page(report, about, redactor)
+    return page(report, about, redactor, _picture(order, report))
+
+
+def _picture(order: Order, report: dict[str, Any]) -> "Picture | None":
+    """Give the drawing of a workflow as this run went through it."""
+    if not isinstance(order.what, InProject):
+        return None
+    from crossdock.cli.drawing.definition import picture_of
+
+    told = {step["name"]: step for step in report.get("steps", [])}
+    return picture_of(order.name, order.what.project.definitions[order.name], told)
 
 
 def _without_report(

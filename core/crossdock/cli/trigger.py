@@ -29,15 +29,17 @@ def run(workflow: str, place: str, env: str | None, state: str | None) -> None:
     from crossdock.project import read_project
     from crossdock.references import resolve_reference
     from crossdock.server.address import Address
+    from crossdock.server.addresses import target
     from crossdock.state import State, encode
     from crossdock.store.records import NewMessage
     from crossdock.store.store import Store
-    from crossdock.worker.policy import target
 
     project = read_project(place, env)
     given = State() if state is None else Message.from_file(state).state
     body = encode(given.without("cursors"))
-    runs = Address("", [target(project, workflow, "manual")]).runs(given.get("data"), {}, project.version())
+    runs = Address("", [target(workflow, "manual", project.definition(workflow))]).runs(
+        given.get("data"), {}, project.version()
+    )
     url = resolve_reference(project.store) or project.store
     with Store(url, folder=project.folder, create=False) as store:
         accepted = store.accept(NewMessage("manual", body, runs, kind="manual", content_type="application/json"))

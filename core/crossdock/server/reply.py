@@ -4,8 +4,9 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple, Protocol
 
-from crossdock.errors import Outcome
+from crossdock.decoding import decode
 from crossdock.server.errors import RequestError
+from crossdock.store.records import RunEnd
 
 _FIRST_LOOK, _LONGEST_PAUSE, _SLOWER = 0.02, 0.5, 1.5
 
@@ -13,18 +14,10 @@ _FINE = ("success", "partial")
 _STATUSES = range(200, 600)
 
 
-class Ended(NamedTuple):
-    """How a run ended."""
-
-    outcome: Outcome
-    reply: Any = None
-    """What its job left in ``state.reply``."""
-
-
 class Runs(Protocol):
     """What knows of each run whether it ended."""
 
-    def ended(self, run: str) -> Ended | None:
+    def end(self, run: str) -> RunEnd | None:
         """Tell how a run ended, None as long as it goes on."""
 
 
@@ -53,9 +46,10 @@ async def after_runs(runs: Runs, ids: Sequence[str], *, message: str, seconds: f
     except TimeoutError:
         said = f"the message is kept, and was not processed within {seconds:g} s; its run goes on"
         raise RequestError(504, "timeout", said, fix="Ask for the outcome later.", message_id=message) from None
-    reply = next((_reply(end.reply) for end in ends if isinstance(end.reply, Mapping)), None)
-    if reply is not None:
-        return reply
+    replies = (decode(end.final).get("reply") for end in ends if end.final is not None)
+    given = next((reply for reply in replies if isinstance(reply, Mapping)), None)
+    if given is not None:
+        return _reply(given)
     bad = next((end.outcome for end in ends if end.outcome not in _FINE), None)
     if bad is not None:
         said, fix = "the message is kept, but its run did not succeed", "Ask the operator to look at the run."
@@ -63,10 +57,10 @@ async def after_runs(runs: Runs, ids: Sequence[str], *, message: str, seconds: f
     return Reply(200, {})
 
 
-async def _end(runs: Runs, run: str) -> Ended:
+async def _end(runs: Runs, run: str) -> RunEnd:
     """Wait for the end of a run: often at first, since most are short."""
     pause = _FIRST_LOOK
-    while (end := await asyncio.to_thread(runs.ended, run)) is None:
+    while (end := await asyncio.to_thread(runs.end, run)) is None:
         await asyncio.sleep(pause)
         pause = min(pause * _SLOWER, _LONGEST_PAUSE)
     return end

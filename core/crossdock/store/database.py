@@ -17,6 +17,7 @@ from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
 
 from crossdock.store.errors import (
+    StoreConflictError,
     StoreDamagedError,
     StoreError,
     StoreFullError,
@@ -34,6 +35,9 @@ _ON_OPENING = (
     "PRAGMA secure_delete = ON",
     f"PRAGMA busy_timeout = {PATIENCE * 1000}",
 )
+_CONFLICTS = ("23505", "40001", "40P01")
+"""PostgreSQL: two inserted the same key, could not go on at once, or waited for each other."""
+
 _FULL, _BUSY, _DAMAGED = ("SQLITE_FULL",), ("SQLITE_BUSY", "SQLITE_LOCKED"), ("SQLITE_CORRUPT", "SQLITE_NOTADB")
 
 
@@ -134,6 +138,8 @@ class Database:
         said = f" ({name or type(original or error).__name__})"
         if name.startswith(_FULL) or name == "53100":
             return StoreFullError(f"{what} is full{said}")
+        if name in _CONFLICTS:
+            return StoreConflictError(f"{what} was written by another process at the same time{said}")
         if name.startswith(_BUSY):
             return StoreUnavailableError(f"{what} was kept busy by another process for {PATIENCE} s{said}")
         if name.startswith(_DAMAGED):
@@ -146,10 +152,10 @@ class Database:
 
 
 def _lost(error: SQLAlchemyError, sqlstate: str) -> bool:
-    """Tell whether PostgreSQL can't be reached, is about to end, or can't let two go on at once."""
+    """Tell whether PostgreSQL can't be reached, or has no place for us now."""
     invalidated = isinstance(error, DBAPIError) and error.connection_invalidated
     no_answer = isinstance(error, DBAPIError) and type(error.orig).__name__ == "OperationalError" and not sqlstate
-    return invalidated or no_answer or sqlstate.startswith(("08", "40", "53", "57"))
+    return invalidated or no_answer or sqlstate.startswith(("08", "53", "57"))
 
 
 def _parsed(url: str) -> URL:

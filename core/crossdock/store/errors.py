@@ -33,6 +33,14 @@ class StoreUnavailableError(StoreError):
     transient = True
 
 
+class StoreConflictError(StoreError):
+    """Another process wrote the same at the same time."""
+
+    code = "store_conflict"
+    fix = "Try it again."
+    transient = True
+
+
 class StoreFullError(StoreError):
     """There is no space for more in the store."""
 

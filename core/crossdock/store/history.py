@@ -16,6 +16,7 @@ from crossdock.store.records import (
     Attempt,
     Line,
     RunDetails,
+    RunEnd,
     Search,
     Stats,
     StoredMessage,
@@ -71,6 +72,13 @@ class History:
                 error=decoded(row["error"], None),
                 final=row["final"],
             )
+
+    def end(self, id_: str) -> RunEnd | None:
+        """Tell how a run ended, None as long as it goes on; cheap, for those who wait for it."""
+        ended = select(_run.c.outcome, _run.c.final).where(_run.c.id == id_, _run.c.state.in_(("ended", "dead")))
+        with self._database.read() as connection:
+            row = connection.execute(ended).first()
+        return None if row is None else RunEnd(*row)
 
     def lines(self, id_: str) -> Iterator[Line]:
         """Give the log of a run; what was over its limit is told at the end."""

@@ -207,6 +207,14 @@ class RunDetails(NamedTuple):
     final: bytes | None
 
 
+class RunEnd(NamedTuple):
+    """How a run ended."""
+
+    outcome: Outcome
+    final: bytes | None
+    """The encoded final state; None if it was erased."""
+
+
 class Search(NamedTuple):
     """What to look for; what is None matters not."""
 

@@ -16,13 +16,16 @@ from typing import Any, NamedTuple, TypeVar
 from sqlalchemy import Connection
 
 from crossdock.errors import CrossdockError
-from crossdock.store.errors import StoreUnavailableError
+from crossdock.store.errors import StoreConflictError, StoreUnavailableError
 
 T = TypeVar("T")
 A = TypeVar("A")
 
 MOST_TOGETHER = 500
 """How many pieces of work one transaction may hold."""
+
+MOST_TRIES = 4
+"""How often work is done that another process was in the way of."""
 
 Many = Callable[[Connection, Sequence[A]], Sequence[T | CrossdockError]]
 """What does several pieces of work of one kind: a result for each, or why it refuses it."""
@@ -96,26 +99,26 @@ class Writer:
             batch.append(self._queue.get())
         return batch
 
-    def _commit(self, batch: Sequence[_Work]) -> None:
+    def _commit(self, batch: Sequence[_Work], tries: int = MOST_TRIES) -> None:
         if not batch:
             return None
         try:
             with self._begin() as connection:
                 results = [result for group in _kinds(batch) for result in _results(connection, group)]
         except Exception as error:  # noqa: BLE001 - whatever it is belongs to those who wait
-            return self._one_by_one(batch, error)
+            return self._one_by_one(batch, error, tries - 1)
         for work, result in zip(batch, results, strict=True):
             _answer(work, result)
         return None
 
-    def _one_by_one(self, batch: Sequence[_Work], error: Exception) -> None:
+    def _one_by_one(self, batch: Sequence[_Work], error: Exception, tries: int) -> None:
         """Do again what failed together, each by itself: the fault of one is not that of all."""
-        if len(batch) == 1 or isinstance(error, StoreUnavailableError):
-            for work in batch:
-                work.done.set_exception(error)
-            return
         for work in batch:
-            self._commit([work])
+            alone = len(batch) == 1 and not (isinstance(error, StoreConflictError) and tries)
+            if alone or isinstance(error, StoreUnavailableError):
+                work.done.set_exception(error)
+            else:
+                self._commit([work], tries)
 
 
 def _each(connection: Connection, ones: Sequence[Callable[[Connection], T]]) -> list[T | CrossdockError]:

@@ -18,10 +18,10 @@ from cronsim import CronSim
 from crossdock.project.project import Project
 from crossdock.project.triggers import Cron
 from crossdock.server.address import Address
+from crossdock.server.addresses import target
 from crossdock.store.errors import StoreError
 from crossdock.store.records import NewMessage, Search
 from crossdock.store.store import Store
-from crossdock.worker.policy import target
 
 _logger = logging.getLogger("crossdock.serve")
 
@@ -156,7 +156,7 @@ class Clock:
 
     def _message(self, ticking: Ticking, tick: datetime) -> NewMessage:
         request = {"trigger": ticking.trigger, "scheduled_at": tick.isoformat()}
-        starts = target(self._project, ticking.workflow, ticking.trigger)
+        starts = target(ticking.workflow, ticking.trigger, self._project.definition(ticking.workflow))
         return NewMessage(
             source=ticking.source,
             kind="cron",

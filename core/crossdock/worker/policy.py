@@ -5,36 +5,20 @@ from random import random
 from typing import Any
 
 from crossdock.decoding import decode
-from crossdock.filter import Filter
 from crossdock.project.project import Project
 from crossdock.project.shape import Retry, WorkflowDefinition
-from crossdock.project.triggers import After, Webhook
+from crossdock.project.triggers import After
 from crossdock.server.address import Address, Target
+from crossdock.server.addresses import target
 from crossdock.state import encode
 from crossdock.store.records import Again, Claimed, Finish, NewMessage
 from crossdock.walk import CUT_SHORT, GONE_WELL
-
-CRASHES = 3
-"""After how many ends without a word a run is dead, whatever its workflow says of failures."""
 
 _AFTER_A_CRASH = 1.0
 """How many seconds to wait before the second attempt, if the first one's process was gone."""
 
 _JITTER = 0.2
 """Which part of a wait is left to chance, so that what failed together does not come back together."""
-
-
-def target(project: Project, workflow: str, trigger: str) -> Target:
-    """Give what a trigger starts."""
-    definition = project.definition(workflow)
-    starts = definition.triggers.get(trigger)
-    filter_ = starts.filter if isinstance(starts, Webhook) else Filter()
-    return Target(workflow, trigger, filter_, most_attempts(definition), definition.serialize_by)
-
-
-def most_attempts(definition: WorkflowDefinition) -> int:
-    """Give after how many attempts a run of a workflow is dead."""
-    return max(CRASHES, definition.retry.attempts)
 
 
 def backoff(retry: Retry, attempt: int, chance: Callable[[], float] = random) -> float:
@@ -83,7 +67,7 @@ def followers(project: Project, claimed: Claimed, end: Finish, version: str) -> 
             if isinstance(trigger, After) and trigger.enabled:
                 waits_for = trigger.success if well else trigger.failure
                 if waits_for == claimed.workflow:
-                    yield _follower(target(project, workflow, name), claimed, end, version)
+                    yield _follower(target(workflow, name, definition), claimed, end, version)
 
 
 def _follower(follows: Target, claimed: Claimed, end: Finish, version: str) -> NewMessage:

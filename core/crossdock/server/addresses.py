@@ -1,0 +1,104 @@
+"""The addresses of a project: its webhook triggers, those with the same address together."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from crossdock.decoding import decode
+from crossdock.errors import InputError
+from crossdock.filter import Filter
+from crossdock.plugins import Plugins
+from crossdock.project.project import Project
+from crossdock.project.shape import WorkflowDefinition
+from crossdock.project.triggers import Webhook
+from crossdock.server.address import Address, Target
+from crossdock.server.auth_setting import read_methods
+from crossdock.server.authentication import Method
+
+_SECRETS = ("api_key", "standard_webhooks", "password", "secret")
+"""What of ``auth:`` is kept elsewhere."""
+
+
+def addresses_of(project: Project, plugins: Plugins) -> list[Address]:
+    """Give the addresses of a project.
+
+    Triggers with one address agree on its terms; reading the project sees to that. One that is
+    switched off starts nothing, and an address is switched off when all its triggers are.
+
+    Args:
+        project: The project.
+        plugins: What knows where secrets are kept.
+
+    Raises:
+        CredentialError: A secret is not where it should be, or too short.
+        InputError: The file of a schema can't be read.
+    """
+    found: dict[str, list[tuple[str, str, WorkflowDefinition, Webhook]]] = {}
+    for workflow, definition in project.definitions.items():
+        for name, trigger in definition.triggers.items():
+            if isinstance(trigger, Webhook):
+                found.setdefault(trigger.path, []).append((workflow, name, definition, trigger))
+    return [_address(project, plugins, path, triggers) for path, triggers in found.items()]
+
+
+def target(workflow: str, trigger: str, definition: WorkflowDefinition) -> Target:
+    """Give what a trigger starts.
+
+    Args:
+        workflow: The name of its workflow.
+        trigger: Its name; one that the workflow does not list is somebody who starts it by hand.
+        definition: What is said of the workflow.
+    """
+    starts = definition.triggers.get(trigger)
+    filter_ = starts.filter if isinstance(starts, Webhook) else Filter()
+    return Target(workflow, trigger, filter_, definition.most_attempts, definition.serialize_by)
+
+
+def _address(
+    project: Project, plugins: Plugins, path: str, triggers: list[tuple[str, str, WorkflowDefinition, Webhook]]
+) -> Address:
+    working = [one for one in triggers if one[3].enabled]
+    terms = (working or triggers)[0][3]
+    return Address(
+        path,
+        targets=[target(workflow, name, definition) for workflow, name, definition, _ in working],
+        methods=_methods(terms, plugins),
+        accept=terms.accept,
+        duplicate_keys=terms.duplicate_keys,
+        xml=terms.xml,
+        gzip=terms.gzip,
+        max_bytes=terms.max_bytes,
+        schema=None if terms.payload_schema is None else _schema(project, terms.payload_schema),
+        id_path=terms.idempotency.path if terms.idempotency else None,
+        id_header=terms.idempotency.header if terms.idempotency else None,
+        ack=terms.ack,
+        reply=terms.reply,
+        reply_seconds=terms.reply_timeout.total_seconds(),
+        enabled=bool(working),
+    )
+
+
+def _methods(terms: Webhook, plugins: Plugins) -> Mapping[str, Method]:
+    if terms.auth is None:
+        return {}
+    what = f"auth of the webhook {terms.path!r}"
+    return read_methods(_resolved(terms.auth.model_dump(), plugins, what), what=what)
+
+
+def _resolved(setting: Any, plugins: Plugins, what: str, name: str = "") -> Any:
+    """Put secrets in the place of the references to them."""
+    if isinstance(setting, dict):
+        return {key: _resolved(value, plugins, what, key) for key, value in setting.items()}
+    if isinstance(setting, list):
+        return [_resolved(value, plugins, what, name) for value in setting]
+    found = plugins.resolve_secret(setting, what=f"{what}.{name}") if name in _SECRETS else None
+    return setting if found is None else found.secret
+
+
+def _schema(project: Project, name: str) -> Any:
+    what = f"the schema {name!r}"
+    try:
+        return decode((project.folder / name).read_bytes(), what=what)
+    except OSError as error:
+        raise InputError(
+            f"{what} can't be read: {error.strerror}", fix="Correct its path or its permissions."
+        ) from None
