@@ -1,7 +1,9 @@
 """What becomes of a served run, however its process ends."""
 
 import json
+import textwrap
 
+from crossdock.store.records import NewMessage, NewRun
 from fix_command import is_gone
 from fix_serve import Served
 
@@ -142,3 +144,55 @@ def test_what_a_run_started_ends_with_it(served: Served):
     details = served.sent("visits", {"code": code})
 
     assert is_gone(int(served.lines(details.run.id)[0]))
+
+
+def test_a_secret_is_in_nothing_that_a_served_run_leaves(served: Served):
+    served.write(
+        """
+        credentials: {kobo: {adaptor: http, base_url: https://kobo.example.org, token: "env:KOBO_TOKEN"}}
+        """
+        + textwrap.indent(textwrap.dedent(ONE_STEP), " " * 8),
+        load="""
+        import logging
+        from crossdock import Job, credentials, resolve
+
+        def load(state):
+            token = resolve(credentials.kobo.token, state)
+            print("printed", token)
+            logging.getLogger("crossdock.job").warning("logged %s", token)
+            raise ValueError(f"failed with {token}")
+
+        job = Job(load)
+        """,
+    )
+    server = served.start(env={"KOBO_TOKEN": "canary-2f9c71"})
+
+    details = served.sent("visits", {})
+    lines = served.lines(details.run.id)
+    assert server.end() == 0
+
+    assert details.error is not None
+    assert details.error["message"] == "failed with ***"
+    assert {"printed ***", "logged ***"} <= set(lines)
+    left = [file for file in served.folder.rglob("*") if file.is_file() and b"canary-2f9c71" in file.read_bytes()]
+    assert left == []
+
+
+def test_runs_of_another_version_are_held_where_the_project_says_so(served: Served):
+    served.write(ONE_STEP + "    serve: {on_change: hold}\n", load=ENDS)
+    server = served.start()
+    assert served.sent("visits", {}).run.outcome == "success"
+    assert server.end() == 0
+    with served.store() as store:
+        version = served.runs()[0].project_version
+        waiting = [NewRun("visits", "form", of) for of in (version, "an older one")]
+        ids = store.accept(NewMessage("visits", b"{}", waiting, content_type="application/json")).runs
+
+    served.start()
+    same, other = (served.run(id_) for id_ in ids)
+
+    assert same.run.outcome == "success"
+    assert (other.run.state, other.run.outcome) == ("dead", "refused")
+    with served.store() as store:
+        again = store.retry(other.run.id, project_version=version)
+    assert served.run(again).run.outcome == "success"

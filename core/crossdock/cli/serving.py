@@ -42,7 +42,7 @@ def log_to_stderr(*, as_json: bool) -> None:
 class _JsonLines(logging.Formatter):
     """Writes a record as a JSON object."""
 
-    _ABOUT = ("event", "address", "run", "workflow", "attempt", "trigger", "tick")
+    _ABOUT = ("event", "address", "run", "workflow", "attempt", "outcome", "trigger", "tick")
 
     def format(self, record: logging.LogRecord) -> str:
         """Give the line of a record."""

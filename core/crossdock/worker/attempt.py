@@ -81,8 +81,13 @@ class Attempt:
                 status, killed_at = self._child.watch(self._deadline)
                 return self._ended(status, late=killed_at is not None)
         except StaleLeaseError:
-            _logger.warning("the run %s was taken over by another worker", self._claimed.run)
+            _logger.warning("the run of %s was taken over by another worker", self._claimed.workflow, extra=self._about)
             return None
+
+    @property
+    def _about(self) -> dict[str, Any]:
+        claimed = self._claimed
+        return {"run": claimed.run, "workflow": claimed.workflow, "attempt": claimed.attempt}
 
     def end(self, why: str) -> None:
         """End it from outside.
@@ -148,7 +153,7 @@ class Attempt:
             except StoreError as error:
                 if not error.transient or self._shop.stopped.is_set():
                     raise
-                _logger.error("the run %s waits until the store can be written to: %s", self._claimed.run, error)
+                _logger.error("a run waits until the store can be written to: %s", error, extra=self._about)
                 self._shop.stopped.wait(pause)
                 pause = min(2 * pause, 30.0)
             else:
@@ -167,12 +172,16 @@ class Attempt:
         self._write_log(last=True)
         if self._why == "stopped" and "finished" not in self._told:
             self._write(lambda: self._shop.store.give_back(self._claimed))
+            _logger.info("the run of %s was given back", self._claimed.workflow, extra=self._about)
             return None
         end = self._finish(status, late=late)
         if policy.is_last(self._claimed, end):
             followers = policy.followers(self._shop.project, self._claimed, end, self._shop.version)
             end = end._replace(messages=tuple(followers))
-        return self._write(lambda: self._shop.store.finish(self._claimed, end))
+        state = self._write(lambda: self._shop.store.finish(self._claimed, end))
+        about = {**self._about, "outcome": end.outcome}
+        _logger.info("the run of %s: %s, %s", self._claimed.workflow, end.outcome, state, extra=about)
+        return state
 
     def _finish(self, status: int, *, late: bool) -> Finish:
         if "finished" in self._told:

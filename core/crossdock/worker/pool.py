@@ -7,9 +7,11 @@ import threading
 import time
 from typing import Any
 
+from crossdock.error_record import error_record
+from crossdock.errors import ProjectError
 from crossdock.project.project import Project
 from crossdock.store.errors import StoreError
-from crossdock.store.records import Claimed, Limit
+from crossdock.store.records import Claimed, Finish, Limit
 from crossdock.store.store import Store
 from crossdock.worker.attempt import Attempt, Shop
 from crossdock.worker.forking import Forks
@@ -105,9 +107,15 @@ class Pool:
             self._work.wait_for(lambda: self._draining or self._news != news, seconds)
 
     def _run(self, claimed: Claimed) -> None:
-        about = {"run": claimed.run, "workflow": claimed.workflow, "attempt": claimed.attempt}
-        if claimed.project_version != self._shop.version:
-            _logger.info("the run was accepted by version %s of the project", claimed.project_version, extra=about)
-        state = Attempt(self._shop, claimed).follow()
-        _logger.info("the run of %s is %s", claimed.workflow, state or "given back", extra=about)
+        if claimed.project_version != self._shop.version and self._shop.project.serve.on_change == "hold":
+            self._hold(claimed)
+        else:
+            Attempt(self._shop, claimed).follow()
         self.wake()  # what it held up may start, and what follows it
+
+    def _hold(self, claimed: Claimed) -> None:
+        """Let a run wait for somebody who says that it may run on this version of the project."""
+        message = f"version {claimed.project_version} of the project accepted the run, and this is {self._shop.version}"
+        held = ProjectError(message, fix="Repeat the run, or set serve: {on_change: run}.")
+        self._shop.store.finish(claimed, Finish("refused", error=error_record(held), dead=True))
+        _logger.warning("a run of %s is held: %s", claimed.workflow, message, extra={"run": claimed.run})

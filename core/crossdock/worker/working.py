@@ -204,6 +204,7 @@ class _Telling(logging.Handler):
 
     def __init__(self, send: Send) -> None:
         super().__init__()
+        self.setFormatter(logging.Formatter())
         self._send = send
 
     def emit(self, record: logging.LogRecord) -> None:
