@@ -7,7 +7,7 @@ PACKAGES := core adaptors/http adaptors/postgresql adaptors/dhis2
 INSTALLED := .venv/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check bench bench-serve check-httpx2 format wheels clean
+.PHONY: help demo test check bench bench-serve soak check-httpx2 format wheels clean
 
 help: ## List the targets
 	@echo "make TARGET, where TARGET is one of:"
@@ -31,6 +31,9 @@ bench: $(INSTALLED) ## Measure the costs of crossdock beside the bare libraries
 
 bench-serve: $(INSTALLED) ## Measure what keeping messages costs beside a server that keeps nothing
 	@$(RUN) tests/benchmarks/intake.py
+
+soak: $(INSTALLED) ## Kill servers and runs 1,000 times while 20,000 messages come in (about 10 minutes)
+	$(RUN) tests/fix_storm.py 20000 1000
 
 check-httpx2: $(INSTALLED) ## Run the tests of the http adaptors with the successor of httpx
 	rm -rf .httpx2

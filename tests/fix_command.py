@@ -89,6 +89,14 @@ def without_privileges() -> None:
         ctypes.CDLL(None).prctl(24, capability, 0, 0, 0)  # PR_CAPBSET_DROP
 
 
+def is_gone(pid: int) -> bool:
+    """Tell whether a process ended; one that nobody waits for any more counts as ended."""
+    try:
+        return ") Z " in Path(f"/proc/{pid}/stat").read_text()
+    except (FileNotFoundError, ProcessLookupError):
+        return True
+
+
 WriteJob = Callable[..., Path]
 
 

@@ -1,7 +1,7 @@
 """crossdock: adaptors for the systems of health and aid work, and jobs made of them."""
 
 from crossdock.adaptor import Adaptor
-from crossdock.common.data import log, now, put_aside, save_cursor, set_data, warn
+from crossdock.common.data import idempotency_key, log, now, put_aside, save_cursor, set_data, warn
 from crossdock.common.flow import each, require, stop, tap, when
 from crossdock.common.grouping import batches, group_by
 from crossdock.common.text import build_csv, csv_lines, parse_csv, stream_csv
@@ -52,6 +52,7 @@ __all__ = [
     "find_xml",
     "group_by",
     "hookimpl",
+    "idempotency_key",
     "in_run",
     "load_job",
     "log",

@@ -174,6 +174,22 @@ def entries_from(given: Any, adaptors: Iterable[str], *, what: str) -> dict[str,
     return {used[0]: {**given, "adaptor": used[0]}}
 
 
+def resolved(
+    entries: Mapping[str, Mapping[str, Any]], *, plugins: "Plugins", redactor: Redactor
+) -> dict[str, dict[str, Any]]:
+    """Give credentials with their references resolved, before the environment that they refer to is taken away.
+
+    Args:
+        entries: Name → fields.
+        plugins: They resolve references.
+        redactor: It learns every secret.
+
+    Raises:
+        CredentialError: A reference leads nowhere.
+    """
+    return {name: _resolved(name, entry, plugins, redactor) for name, entry in entries.items()}
+
+
 def learn(given: Any, *, plugins: "Plugins", redactor: Redactor) -> None:
     """Tell a redactor the secrets in credentials of either form, before anything is known of the job.
 

@@ -13,6 +13,7 @@ from crossdock.errors import (
     CrossdockError,
     ExitedError,
     InterruptedRunError,
+    MemoryLimitError,
     Outcome,
     StateEncodingError,
 )
@@ -136,6 +137,8 @@ def told(error: BaseException, cursors: Iterable[str]) -> tuple[Outcome, BaseExc
         instead = CancelledRunError(cursors)
     elif isinstance(error, SystemExit):
         instead = ExitedError(f"the job called sys.exit({error.code!r})")
+    elif isinstance(error, MemoryError):
+        instead = MemoryLimitError("the run needed more memory than it may have")
     elif isinstance(error, Exception):
         return outcome_of(error), error
     else:

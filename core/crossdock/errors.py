@@ -16,6 +16,7 @@
     ├── InterruptedRunError        the run was told to end by SIGINT before it was done
     │   └── CancelledRunError      the run was told to end by SIGTERM
     ├── TimeLimitError             the run went over its time limit
+    ├── MemoryLimitError           the run needed more memory than it may have
     ├── NoRunError                 something that needs a run was used outside of one
     ├── AdaptorDefinitionError     an adaptor or an operation is declared wrongly
     ├── PluginError                a plugin or adaptor can't be used (also an ImportError)
@@ -26,6 +27,7 @@
     ├── EdgeError                  the condition of an edge failed
     ├── InputError                 a file or argument that the user gave can't be read
     ├── CursorFileError            the file of a job's cursors can't be used
+    ├── ServerError                a project can't be served
     └── OutputError                the result can't be written
 
 Each class has a stable ``code``, a ``message`` that says what, where and got, a ``fix`` (one
@@ -240,6 +242,14 @@ class TimeLimitError(CrossdockError):
     outcome = "killed"
 
 
+class MemoryLimitError(CrossdockError):
+    """The run needed more memory than it may have."""
+
+    code = "memory"
+    fix = "Handle fewer records at a time, or allow more in the project file: limits: {memory_mb: …}."
+    outcome = "killed"
+
+
 class NoRunError(CrossdockError):
     """Something that needs a run was used outside of one."""
 
@@ -330,6 +340,14 @@ class CursorFileError(CrossdockError):
 
     code = "cursors_unusable"
     fix = "Correct the file or the permissions of its folder, or name another one: --cursors FILE."
+    outcome = "refused"
+
+
+class ServerError(CrossdockError):
+    """A project can't be served."""
+
+    code = "not_served"
+    fix = "Correct what is named, and start the server again."
     outcome = "refused"
 
 

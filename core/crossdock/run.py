@@ -4,6 +4,7 @@ The engine is ``Run._steps`` and ``Run._operations``; everything else hangs on t
 """
 
 import logging
+import os
 import threading
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextvars import copy_context
@@ -104,6 +105,7 @@ class Run:
         only: Collection[str] | None = None,
         kept: Iterable[Ended] = (),
         settings: Mapping[str, Any] | None = None,
+        key: str | None = None,
     ) -> None:
         self.workflow = workflow
         self.settings = Settings(settings or {})
@@ -116,6 +118,7 @@ class Run:
         self._told: type[BaseException] | None = None
         """What the run was told to end by, while several of its steps run."""
         self.now = now or datetime.now(UTC)
+        self.key = key or os.urandom(16).hex()
         self.size_limit = size_limit
         self.dry_run = dry_run
         self.plan: list[dict[str, Any]] = []

@@ -1,7 +1,6 @@
 """`crossdock check`: red and green examples of every code that a job file alone can have."""
 
 import re
-from pathlib import Path
 
 import pytest
 from crossdock.checking.check import check

@@ -6,7 +6,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from fix_command import COMMAND, Crossdock, WriteJob
+from fix_command import COMMAND, Crossdock, WriteJob, is_gone
 
 STARTS_A_PROCESS = """
 import os, subprocess
@@ -29,14 +29,6 @@ def wait(state):
 
 job = Job(wait)
 """
-
-
-def is_gone(pid: int) -> bool:
-    """Tell whether a process ended; one that nobody waits for any more counts as ended."""
-    try:
-        return ") Z " in Path(f"/proc/{pid}/stat").read_text()
-    except (FileNotFoundError, ProcessLookupError):
-        return True
 
 
 @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="it looks into /proc: run it on Linux")

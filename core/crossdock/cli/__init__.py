@@ -57,10 +57,14 @@ def main() -> None:
     from crossdock.cli.new import new
     from crossdock.cli.project import project
     from crossdock.cli.run import run
+    from crossdock.cli.serve import serve
+    from crossdock.cli.trigger import trigger
     from crossdock.errors import PluginError
     from crossdock.plugins import Plugins
 
     cli.add_command(run)
+    cli.add_command(serve)
+    cli.add_command(trigger)
     cli.add_command(check)
     cli.add_command(graph)
     cli.add_command(new)

@@ -12,7 +12,6 @@ from typing import Any, NamedTuple
 
 from crossdock.cli.ending import EXIT_CODES, exit_code
 from crossdock.cli.order import InProject, Order
-from crossdock.cli.retrying import retried
 from crossdock.cli.screen import Screen
 from crossdock.cli.selection import Selection
 from crossdock.credentials import entries_from, learn
@@ -25,6 +24,7 @@ from crossdock.message import Message
 from crossdock.operation import Operation
 from crossdock.plugins import Plugins, hookimpl
 from crossdock.redaction import Redactor
+from crossdock.retrying import retried
 from crossdock.run import Run, Timing
 from crossdock.state import encode
 from crossdock.trace import Trace

@@ -1,16 +1,17 @@
-"""What reads the run and writes to its state and record: set_data, cursors, log, warn, put_aside, now."""
+"""What reads the run and writes to its state and record: set_data, cursors, log, warn, put_aside, now, idempotency_key."""
 
 import logging
 from collections.abc import Iterable
 from datetime import datetime
+from hashlib import sha256
 from typing import Any
 
 from crossdock.cursors import Type, furthest, kept
 from crossdock.errors import ArgumentError, NoRunError
 from crossdock.operation import operation
 from crossdock.record import Record
-from crossdock.scope import open_unit, run_in_progress
-from crossdock.state import State
+from crossdock.scope import open_unit, run_in_progress, unit_in_progress
+from crossdock.state import State, encode
 
 _job_logger = logging.getLogger("crossdock.job")
 
@@ -177,3 +178,23 @@ def now() -> datetime:
         An aware datetime in UTC.
     """
     return run_in_progress("now()").now
+
+
+def idempotency_key(*about: Any) -> str:
+    """Give a key for a system that drops what it gets twice.
+
+    It stays the same when the run is taken up again after a crash, tried again or repeated, since it
+    is made of the message, the workflow, the step, and what you name.
+
+    Args:
+        about: What tells this write from the others of the step, such as the id of a record.
+
+    Example:
+        >>> from crossdock import Job, Run, Workflow
+        >>> job = Job(lambda state: state.result(idempotency_key("visit", 7)))
+        >>> first, again = (Run(Workflow.of(job), key="message 1") for _ in range(2))
+        >>> first.execute(), again.execute(), first.state.data == again.state.data
+        ('success', 'success', True)
+    """
+    unit = unit_in_progress("idempotency_key(…)")
+    return sha256(encode([unit.run.key, unit.step, *about])).hexdigest()[:32]

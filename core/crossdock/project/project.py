@@ -1,6 +1,7 @@
 """Project: what a project file says, ready to run."""
 
 from collections.abc import Iterator
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from crossdock.project.shape import (
     EdgeDefinition,
     Environment,
     ProjectFile,
+    Retention,
     Serve,
     StepDefinition,
     WorkflowDefinition,
@@ -36,6 +38,7 @@ class Project:
         self.environment = environment
         self.store: str = shape.store
         self.serve: Serve = shape.serve
+        self.retention: Retention = shape.retention
         self.adaptors: AdaptorChoice = shape.adaptors
         other = _environment(file, shape, environment)
         self.settings = shape.settings | other.settings
@@ -61,8 +64,25 @@ class Project:
             InputError: There is no such workflow.
             JobLoadError: A file of it can't be loaded.
         """
-        definition = self._definition(name)
+        definition = self.definition(name)
         return Workflow(name, *(self._step(step, runs) for step, runs in definition.steps.items()))
+
+    def files(self) -> Iterator[Path]:
+        """Give the files of its jobs and conditions, each as often as it is named."""
+        for definition in self.definitions.values():
+            for step in definition.steps.values():
+                if step.job is not None:
+                    yield self.folder / step.job
+                for edge in step.next.values():
+                    if edge.when is not None:
+                        yield self.folder / edge.when.rpartition(":")[0]
+
+    def version(self) -> str:
+        """Give what stands for all that is written in its file and those of its jobs, as they are now."""
+        digest = sha256()
+        for file in (self.file, *sorted(set(self.files()))):
+            digest.update(sha256(file.read_bytes() if file.is_file() else b"").digest())
+        return digest.hexdigest()[:12]
 
     def credentials_of(self, name: str) -> dict[str, dict[str, Any]]:
         """Give the credentials that the steps of a workflow may use, as ``Run`` takes them."""
@@ -70,7 +90,7 @@ class Project:
         return {credential: fields for credential, fields in self.credentials.items() if credential in used}
 
     def _used(self, name: str) -> Iterator[str]:
-        for step in self._definition(name).steps.values():
+        for step in self.definition(name).steps.values():
             if step.credentials is not None:
                 yield from step.credentials
             elif step.workflow is not None:
@@ -78,7 +98,8 @@ class Project:
             else:
                 yield from self.credentials
 
-    def _definition(self, name: str) -> WorkflowDefinition:
+    def definition(self, name: str) -> WorkflowDefinition:
+        """Give what is said of a workflow; the arguments and errors are those of ``workflow``."""
         if name not in self.definitions:
             close = closest(name, self.definitions)
             names = ", ".join(self.definitions) or "none"

@@ -31,6 +31,9 @@ from crossdock.workflow import After as AfterStep
 
 P = TypeVar("P", bound=Part)
 
+CRASHES = 3
+"""How often a run is tried whose process or server was gone before it ended, whatever is said of failures."""
+
 STORE = "sqlite:///.crossdock/crossdock.db"
 
 _STORE = re.compile(r"sqlite:///.+|postgresql://.+")
@@ -245,6 +248,11 @@ class WorkflowDefinition(_Usual):
     """What a run may use."""
     retention: Retention = Retention()
     """How long what happened is kept."""
+
+    @property
+    def most_attempts(self) -> int:
+        """After how many attempts a run is dead, counted with those whose process or server was gone."""
+        return max(CRASHES, self.retry.attempts)
 
 
 class AdaptorChoice(Part):

@@ -5,6 +5,7 @@ from typing import Any
 
 from crossdock.decoding import decode
 from crossdock.errors import InputError
+from crossdock.filter import Filter
 from crossdock.plugins import Plugins
 from crossdock.project.project import Project
 from crossdock.project.shape import WorkflowDefinition
@@ -39,6 +40,19 @@ def addresses_of(project: Project, plugins: Plugins) -> list[Address]:
     return [_address(project, plugins, path, triggers) for path, triggers in found.items()]
 
 
+def target(workflow: str, trigger: str, definition: WorkflowDefinition) -> Target:
+    """Give what a trigger starts.
+
+    Args:
+        workflow: The name of its workflow.
+        trigger: Its name; one that the workflow does not list is somebody who starts it by hand.
+        definition: What is said of the workflow.
+    """
+    starts = definition.triggers.get(trigger)
+    filter_ = starts.filter if isinstance(starts, Webhook) else Filter()
+    return Target(workflow, trigger, filter_, definition.most_attempts, definition.serialize_by)
+
+
 def _address(
     project: Project, plugins: Plugins, path: str, triggers: list[tuple[str, str, WorkflowDefinition, Webhook]]
 ) -> Address:
@@ -46,10 +60,7 @@ def _address(
     terms = (working or triggers)[0][3]
     return Address(
         path,
-        targets=[
-            Target(workflow, name, trigger.filter, definition.retry.attempts, definition.serialize_by)
-            for workflow, name, definition, trigger in working
-        ],
+        targets=[target(workflow, name, definition) for workflow, name, definition, _ in working],
         methods=_methods(terms, plugins),
         accept=terms.accept,
         duplicate_keys=terms.duplicate_keys,

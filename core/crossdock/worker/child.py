@@ -7,7 +7,6 @@ report (``os._exit``, a signal, a crash), it takes too long, or the parent itsel
 import io
 import json
 import os
-import selectors
 import signal
 import sys
 import threading
@@ -18,17 +17,12 @@ from contextlib import contextmanager, suppress
 from typing import Any, NamedTuple
 
 from crossdock.ending import Cancelled
+from crossdock.worker.watched import Watched, how
 
 Send = Callable[[dict[str, Any]], None]
 
 GRACE = 10.0
 """Seconds that the child has to end after a signal was passed on to it."""
-
-_QUIET = 0.05
-_POLL = 0.5
-_SOON = 0.002
-_AT_ONCE = 16
-"""How many pieces are read before the time is looked at again."""
 
 
 class Ended(NamedTuple):
@@ -41,7 +35,7 @@ class Ended(NamedTuple):
     """The signal that the parent passed on to it."""
 
 
-class Child:
+class Child(Watched):
     """A forked child that works and reports.
 
     Args:
@@ -60,27 +54,23 @@ class Child:
         on_output: Callable[[str], None],
         on_orphaned: Callable[[], None],
     ) -> None:
-        self._on_message = on_message
-        self._on_output = on_output
         _open_standard()
-        self._report, report = os.pipe()
-        self._output, output = os.pipe()
-        lifeline, self._lifeline = os.pipe()
-        _flush()
+        ours, report = os.pipe()
+        printed, output = os.pipe()
+        lifeline, held = os.pipe()
+        flush()
         self.pid = os.fork()
         if self.pid == 0:
-            for fd in (self._report, self._output, self._lifeline):
+            for fd in (ours, printed, held):
                 os.close(fd)
-            _be_child(work, on_orphaned, report, output, lifeline)
+            be_child(work, on_orphaned, report, output, lifeline)
         with suppress(OSError):  # the child does the same; a signal may come before it got there
             os.setpgid(self.pid, self.pid)
         for fd in (report, output, lifeline):
             os.close(fd)
-        self._received = bytearray()
-        self._printed = bytearray()
+        super().__init__(ours, printed, held, on_message=on_message, on_output=on_output)
         self._signalled: int | None = None
         self._deadline = float("inf")
-        self._status: int | None = None
 
     def follow(self, *, timeout: float | None = None, until: Callable[[], float] = lambda: float("inf")) -> Ended:
         """Wait for the child's end, and hand on what it sends and prints until then.
@@ -90,56 +80,23 @@ class Child:
             until: Gives the instant of ``time.monotonic`` after which it is killed; it may change.
         """
         limit = time.monotonic() + timeout if timeout is not None else float("inf")
-        timed_out = False
-        with self._signals_passed_on(), selectors.DefaultSelector() as selector:
-            for fd in (self._report, self._output):
-                os.set_blocking(fd, False)
-                selector.register(fd, selectors.EVENT_READ)
-            while self._status is None:
-                self._wait(selector, min(limit, until(), self._deadline))
-                if self._status is None and time.monotonic() >= min(limit, until(), self._deadline):
-                    timed_out = time.monotonic() >= min(limit, until())
-                    self._end(signal.SIGKILL)
-                    self._status = os.waitpid(self.pid, 0)[1]
-        self._end(signal.SIGKILL)  # whatever it started ends with it
-        self._drain()
-        self._print(all_of_it=True)
-        for fd in (self._report, self._output, self._lifeline):
-            os.close(fd)
-        return Ended(_how(self._status), timed_out, self._signalled)
 
-    def _wait(self, selector: selectors.BaseSelector, until: float) -> None:
-        pause = _SOON if not selector.get_map() else _QUIET if self._printed else _POLL
-        ready = selector.select(max(0.0, min(pause, until - time.monotonic())))
-        # The end of the report does not show the child's end: what it forked may hold it open.
-        closed = self._drain()
-        for fd in closed:
-            with suppress(KeyError):
-                selector.unregister(fd)
-        self._print(all_of_it=not ready)
-        # Never waited for: a job may close what it was given and go on.
+        def deadline() -> float:
+            return min(limit, until(), self._deadline)
+
+        with self._signals_passed_on():
+            status, killed_at = self.watch(deadline)
+        timed_out = killed_at is not None and killed_at >= min(limit, until())
+        return Ended(how(status), timed_out, self._signalled)
+
+    def kill(self) -> None:
+        """End it at once, with all that it started."""
+        self._end(signal.SIGKILL)
+
+    def reaped(self) -> int | None:
+        """Give the status that it ended with; never waited for: a job may close what it was given and go on."""
         done, status = os.waitpid(self.pid, os.WNOHANG)
-        self._status = status if done else None
-
-    def _drain(self) -> list[int]:
-        """Read what is there: output first, then the messages, which may be about that output."""
-        closed = [
-            fd
-            for fd, buffer in ((self._output, self._printed), (self._report, self._received))
-            if _read_into(fd, buffer)
-        ]
-        *lines, rest = bytes(self._received).split(b"\n")
-        self._received[:] = rest
-        for line in lines:
-            self._on_message(json.loads(line))
-        return closed
-
-    def _print(self, *, all_of_it: bool) -> None:
-        """Hand on whole lines, or everything once the child is quiet."""
-        end = len(self._printed) if all_of_it else self._printed.rfind(b"\n") + 1
-        if end:
-            self._on_output(bytes(self._printed[:end]).decode("utf-8", "backslashreplace"))
-            del self._printed[:end]
+        return status if done else None
 
     @contextmanager
     def _signals_passed_on(self) -> Iterator[None]:
@@ -161,26 +118,6 @@ class Child:
             os.killpg(self.pid, number)
 
 
-def _read_into(fd: int, buffer: bytearray) -> bool:
-    """Read what is there, up to a limit; say whether that was the end."""
-    for _ in range(_AT_ONCE):
-        try:
-            chunk = os.read(fd, 65536)
-        except BlockingIOError:
-            return False
-        except OSError:
-            return True
-        if not chunk:
-            return True
-        buffer += chunk
-    return False
-
-
-def _how(status: int) -> str:
-    code = os.waitstatus_to_exitcode(status)
-    return f"exit code {code}" if code >= 0 else f"signal {signal.Signals(-code).name}"
-
-
 def _open_standard() -> None:
     """Open those of the descriptors 0 to 2 that are closed, so that no pipe of ours gets their number."""
     for descriptor in (0, 1, 2):
@@ -190,14 +127,15 @@ def _open_standard() -> None:
             os.open(os.devnull, os.O_RDWR)  # it gets the lowest free number: this one
 
 
-def _flush() -> None:
+def flush() -> None:
+    """Write out what is waiting to be printed: a fork would print it twice."""
     for stream in (sys.stdout, sys.stderr):
         if stream is not None:
             with suppress(OSError, ValueError):
                 stream.flush()
 
 
-def _be_child(
+def be_child(
     work: Callable[[Send], None], on_orphaned: Callable[[], None], report: int, output: int, lifeline: int
 ) -> None:
     """Do the work, and leave the process without going back to the parent's code."""
@@ -221,7 +159,7 @@ def _be_child(
     except BaseException:  # noqa: BLE001 - nothing may leave the child but its exit code
         traceback.print_exc()
     finally:
-        _flush()
+        flush()
         os._exit(code)
 
 

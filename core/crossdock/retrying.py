@@ -1,10 +1,10 @@
-"""``crossdock run --retry-failed``: feeds the failed items of an earlier final state back.
+"""Retrying: feeds the failed items of an earlier run back.
 
 Each item goes to the loop that put it aside, and nothing else of the job runs: what succeeded is
 not done twice, and no cursor moves past what a list that is fetched again would hold by then.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from copy import copy
 from typing import Any
 
@@ -12,6 +12,7 @@ from crossdock.common.flow import each
 from crossdock.errors import InputError
 from crossdock.job import Job, all_parts
 from crossdock.operation import Operation, as_operation
+from crossdock.workflow import Step, Workflow
 
 _AGAIN = "Run the job again on its input."
 
@@ -36,6 +37,36 @@ def retried(job: Job, state: Mapping[str, Any], what: str) -> Job:
         items.setdefault(_loop_of(entry, what), []).append(entry["item"])
     loops = _loops(job)
     return Job(*(_fed(_chosen(loops, name, what), items[name]) for name in sorted(items, key=[*loops, *items].index)))
+
+
+def retried_steps(workflow: Workflow, failed: Iterable[Mapping[str, Any]], what: str) -> Workflow:
+    """Make the workflow whose steps run their loops on the items that they put aside, and nothing else.
+
+    Args:
+        workflow: The workflow whose run put them aside.
+        failed: The items.
+        what: Where they come from, for the errors.
+
+    Raises:
+        InputError: Some can't be fed back; nothing ran.
+    """
+    loops = {step.name: set(_loops(step.job)) for step in workflow.steps if isinstance(step.job, Job)}
+    of_step: dict[str, list[Mapping[str, Any]]] = {}
+    for entry in failed:
+        name = _loop_of(entry, what)
+        steps = [step for step, known in loops.items() if name in known]
+        if len(steps) != 1:
+            those = f"the steps {' and '.join(steps)} have" if steps else "no job of a step has"
+            raise InputError(f"{what} has failed items of a loop that ran {name!r:.60}, which {those}", fix=_AGAIN)
+        of_step.setdefault(steps[0], []).append(entry)
+    chosen = [workflow.step(name) for name in workflow.order if name in of_step]
+    return Workflow(workflow.name, *(_fed_step(step, of_step[step.name], what) for step in chosen))
+
+
+def _fed_step(step: Step, failed: list[Mapping[str, Any]], what: str) -> Step:
+    assert isinstance(step.job, Job)  # noqa: S101 - only such steps were looked at
+    job = retried(step.job, {"failed": failed}, what)
+    return Step(step.name, job, credentials=step.credentials, seconds=step.seconds)
 
 
 def _check_state(state: Mapping[str, Any], what: str) -> None:

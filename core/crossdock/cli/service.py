@@ -1,0 +1,169 @@
+"""Service: a project that is served: its inbox, its clock, its workers, and the signals that end them."""
+
+import asyncio
+import logging
+import os
+import pickle
+import signal
+import socket
+from collections.abc import Callable
+from contextlib import nullcontext
+from typing import Any
+
+from uvicorn import Server
+
+from crossdock.cli.ending import EXIT_CODES
+from crossdock.errors import ProjectError, ServerError
+from crossdock.plugins import Plugins
+from crossdock.project.project import Project
+from crossdock.redaction import Redactor
+from crossdock.references import resolve_reference
+from crossdock.server.addresses import addresses_of
+from crossdock.server.inbox import inbox
+from crossdock.server.protocol import configuration
+from crossdock.store.records import Retention
+from crossdock.store.store import Store
+from crossdock.worker.clock import Clock
+from crossdock.worker.forking import Forks
+from crossdock.worker.housekeeping import Housekeeping
+from crossdock.worker.pool import Pool
+
+_logger = logging.getLogger("crossdock.serve")
+
+
+class Service:
+    """A project that is served.
+
+    Args:
+        project: The project.
+        forks: What forks a child for each run.
+        workers: How many runs may be in work at once.
+    """
+
+    def __init__(self, project: Project, forks: Forks, workers: int) -> None:
+        self._project = project
+        self._forks = forks
+        self._workers = workers
+
+    def run(self, host: str, port: int) -> int:
+        """Serve until a signal says to end, and give the exit code.
+
+        Args:
+            host: The address to listen at.
+            port: The port to listen at.
+
+        Raises:
+            CrossdockError: It can't be served; nothing was received.
+        """
+        with _listening(host, port) as listening, _store(self._project) as store:
+            _check(self._forks)
+            return asyncio.run(self._serve(store, listening))
+
+    async def _serve(self, store: Store, listening: socket.socket) -> int:
+        project, version = self._project, self._project.version()
+        pool = Pool(project, version, store, self._forks, self._workers)
+        clock, housekeeping = Clock(project, version, store, on_tick=pool.wake), Housekeeping(store, pool.wake)
+        app = inbox(_addresses(project), _Waking(store, pool.wake), runs=store.history, version=version)
+        server = Server(configuration(app))
+        server.capture_signals = nullcontext  # type: ignore[assignment] # they are ours
+        told = _told_to_end()
+        for part in (pool, clock, housekeeping):
+            part.start()
+        serving = asyncio.create_task(server.serve([listening]))
+        address = "http://{}:{}".format(*listening.getsockname()[:2])
+        _logger.info("ready: %s is served at %s", project.name, address, extra={"event": "ready", "address": address})
+        await asyncio.wait([serving, asyncio.create_task(told.wait())], return_when=asyncio.FIRST_COMPLETED)
+        grace = project.serve.grace.total_seconds()
+        _logger.info("ending: what is in work has %g s", grace, extra={"event": "ending"})
+        server.should_exit = True
+        await asyncio.gather(serving, *(asyncio.to_thread(stop) for stop in (clock.stop, housekeeping.stop)))
+        await asyncio.to_thread(pool.drain, grace)
+        _logger.info("ended", extra={"event": "ended"})
+        return 0
+
+
+def _addresses(project: Project) -> list[Any]:
+    plugins = Plugins()
+    plugins.load()
+    return addresses_of(project, plugins)
+
+
+def _told_to_end() -> asyncio.Event:
+    """Give what is set by the first signal that says to end."""
+    loop, told = asyncio.get_running_loop(), asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, _on_signal, number, told)
+    loop.add_signal_handler(signal.SIGHUP, _logger.info, "SIGHUP is ignored: restart to serve a changed project.yaml")
+    return told
+
+
+def _on_signal(number: signal.Signals, told: asyncio.Event) -> None:
+    """Begin to end; at the second signal, end at once: what is in work is taken up again by the next server."""
+    if told.is_set():
+        os._exit(EXIT_CODES["interrupted" if number == signal.SIGINT else "cancelled"])
+    told.set()
+
+
+def _listening(host: str, port: int) -> socket.socket:
+    """Listen at an address.
+
+    Raises:
+        ServerError: That can't be done; it names the port.
+    """
+    try:
+        family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
+        return socket.create_server((host, port), family=family, backlog=1024)
+    except OSError as error:
+        reason = error.strerror or str(error)
+        message = f"the server can't listen at {host}, port {port}: {reason}"
+        raise ServerError(message, fix="Stop what uses the port, or choose another one: --port.") from None
+
+
+def _store(project: Project) -> Store:
+    kept = project.retention
+    return Store(
+        resolve_reference(project.store) or project.store,
+        folder=project.folder,
+        serving=True,
+        most_waiting=project.serve.max_pending,
+        keeping=Retention(kept.payloads, kept.history, erase_all=kept.erase_all, keep_failed=kept.keep_failed),
+    )
+
+
+def _check(forks: Forks) -> None:
+    """Refuse a project whose workflows can't be run, in a child: its jobs are loaded for that.
+
+    Raises:
+        ProjectError: It lists all that is wrong.
+    """
+    told: dict[str, Any] = {}
+    printed: list[str] = []
+    redactor = Redactor()
+
+    def take(message: dict[str, Any]) -> None:
+        if "secret" in message:
+            redactor.add(message["secret"], what="a secret")
+        told.update(message)
+
+    child = forks.fork(pickle.dumps(None), on_message=take, on_output=printed.append)
+    child.watch(lambda: float("inf"))
+    faults = told.get("faults")
+    if faults is None:
+        raise ProjectError(redactor(f"the jobs can't be loaded: {''.join(printed) or 'their process ended'}"))
+    if faults:
+        listed = "".join(f"\n  {fault['message']}\n    fix: {fault['fix']}" for fault in faults)
+        raise ProjectError(redactor(f"what the project is to run can't be loaded:{listed}"))
+
+
+class _Waking:
+    """The store as the inbox sees it: what it keeps wakes the workers."""
+
+    def __init__(self, store: Store, wake: Callable[..., None]) -> None:
+        self._store = store
+        self._wake = wake
+
+    def accept_soon(self, message: Any) -> Any:
+        """Keep a message."""
+        future = self._store.accept_soon(message)
+        future.add_done_callback(self._wake)
+        return future

@@ -1,0 +1,53 @@
+"""How ``crossdock serve`` starts: the fork server first, so that both processes import what they need at once."""
+
+import json
+import logging
+from contextlib import closing
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from crossdock.worker.forking import Forks
+
+if TYPE_CHECKING:
+    from crossdock.project.project import Project
+
+
+def serve(project: "Project", host: str, port: int, workers: int) -> int:
+    """Serve a project until a signal says to end, and give the exit code.
+
+    Args:
+        project: The project.
+        host: The address to listen at.
+        port: The port to listen at.
+        workers: How many runs may be in work at once.
+
+    Raises:
+        CrossdockError: It can't be served; nothing was received.
+    """
+    with closing(Forks(project)) as forks:
+        from crossdock.cli.service import Service  # imported late: the fork server imports other things meanwhile
+
+        return Service(project, forks, workers).run(host, port)
+
+
+def log_to_stderr(*, as_json: bool) -> None:
+    """Let the server log to standard error, a line each."""
+    handler = logging.StreamHandler()
+    handler.setFormatter(_JsonLines() if as_json else logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+    logging.basicConfig(handlers=[handler], level=logging.WARNING, force=True)
+    logging.getLogger("crossdock").setLevel(logging.INFO)
+    logging.captureWarnings(capture=True)
+
+
+class _JsonLines(logging.Formatter):
+    """Writes a record as a JSON object."""
+
+    _ABOUT = ("event", "address", "run", "workflow", "attempt", "trigger", "tick")
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Give the line of a record."""
+        at = datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds")
+        about = {key: value for key in self._ABOUT if (value := getattr(record, key, None)) is not None}
+        line = {"at": at, "level": record.levelname.lower(), "logger": record.name, "message": record.getMessage()}
+        trace = {} if record.exc_info is None else {"trace": self.formatException(record.exc_info)}
+        return json.dumps({**line, **about, **trace}, ensure_ascii=False)

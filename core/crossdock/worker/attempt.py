@@ -1,0 +1,208 @@
+"""Attempt: one time that a worker holds a run: its child is followed, and what it tells is written down."""
+
+import logging
+import pickle
+import threading
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any, NamedTuple, TypeVar
+
+from crossdock.error_record import error_record
+from crossdock.errors import CancelledRunError, CrossdockError, ExitedError, TimeLimitError
+from crossdock.project.project import Project
+from crossdock.redaction import Redactor
+from crossdock.store.errors import StaleLeaseError, StoreError
+from crossdock.store.records import Claimed, Finish, RunState, StepEnd
+from crossdock.store.store import Store
+from crossdock.worker import policy
+from crossdock.worker.forking import Forked, Forks
+from crossdock.worker.gathering import Gathering
+from crossdock.worker.heart import Heart
+from crossdock.worker.watched import how
+from crossdock.worker.working import MEGABYTE, WRITTEN_DOWN
+
+T = TypeVar("T")
+
+_logger = logging.getLogger("crossdock.serve")
+
+
+class Shop(NamedTuple):
+    """What all workers share."""
+
+    project: Project
+    version: str
+    store: Store
+    forks: Forks
+    heart: Heart
+    stopped: threading.Event
+    """Set when nothing may wait any more."""
+
+
+class Attempt:
+    """One time that a worker holds a run.
+
+    Args:
+        shop: What all workers share.
+        claimed: The run.
+    """
+
+    def __init__(self, shop: Shop, claimed: Claimed) -> None:
+        self._shop = shop
+        self._claimed = claimed
+        self._definition = shop.project.definition(claimed.workflow)
+        self._redactor = Redactor()
+        self._log = Gathering(int(self._definition.limits.log_mb * MEGABYTE), self._redactor)
+        self._child: Forked | None = None
+        self._why: str | None = None
+        """Why it was ended from outside: ``lost``, ``cancelled`` or ``stopped``."""
+        self._told: dict[str, Any] = {}
+        self._step: str | None = None
+        """The step that is running."""
+        self._last: str | None = None
+        """The step that ran last: what it printed may come after its end."""
+        self._run_ends = self._step_ends = float("inf")
+
+    def follow(self) -> RunState | None:
+        """Follow the run to its end, and write down how it ended.
+
+        Returns:
+            Where the run is now; None if it belongs to somebody else, or was given back.
+        """
+        order = pickle.dumps(self._claimed)
+        self._run_ends = time.monotonic() + self._definition.limits.seconds
+        try:
+            with self._shop.heart.beating(self._claimed, self.end):
+                self._child = self._shop.forks.fork(order, on_message=self._take, on_output=self._print)
+                if self._shop.stopped.is_set():
+                    self.end("stopped")
+                if self._why is not None:  # it came before there was a child
+                    self._child.kill()
+                status, killed_at = self._child.watch(self._deadline)
+                return self._ended(status, late=killed_at is not None)
+        except StaleLeaseError:
+            _logger.warning("the run %s was taken over by another worker", self._claimed.run)
+            return None
+
+    def end(self, why: str) -> None:
+        """End it from outside.
+
+        Args:
+            why: ``lost``, ``cancelled`` or ``stopped``.
+        """
+        self._why = self._why or why
+        if self._child is not None:
+            self._child.kill()
+
+    def _deadline(self) -> float:
+        return min(self._run_ends, self._step_ends)
+
+    # What the child tells
+
+    def _take(self, message: dict[str, Any]) -> None:
+        kind = next(iter(message))
+        if kind == "secret":
+            self._redactor.add(message["secret"], what="a secret")
+        elif kind == "log":
+            at = datetime.fromtimestamp(message["at"], UTC)
+            self._log.add(message["log"], message["level"], self._last, at)
+        elif kind == "step":
+            self._begin(message["step"], message["seconds"])
+        elif kind == "ended":
+            self._end_step(message["ended"])
+        elif kind == "checkpoint":
+            self._write(lambda: self._shop.store.checkpoint(self._claimed, message["checkpoint"]))
+        else:
+            self._told = message
+
+    def _print(self, text: str) -> None:
+        self._log.add(text, "info", self._last)
+        if self._log.is_due:
+            self._write_log()
+
+    def _begin(self, step: str, seconds: float | None) -> None:
+        self._step = self._last = step
+        self._step_ends = float("inf") if seconds is None else time.monotonic() + seconds
+
+    def _end_step(self, told: dict[str, Any]) -> None:
+        """Write down how a step ended, and let the child go on."""
+        self._step_ends = float("inf")
+        output = told.pop("output")
+        end = StepEnd(**told, output=None if output is None else output.encode())
+        self._write(lambda: self._shop.store.step_ended(self._claimed, end))
+        self._step = None
+        if self._child is not None:
+            self._child.tell(WRITTEN_DOWN)
+
+    # What is written down
+
+    def _write(self, write: Callable[[], T]) -> T:
+        """Write something down, when the store can; meanwhile the clock of the run stands still."""
+        began, pause = time.monotonic(), 0.5
+        while True:
+            try:
+                result = write()
+            except StaleLeaseError:
+                self.end("lost")
+                raise
+            except StoreError as error:
+                if not error.transient or self._shop.stopped.is_set():
+                    raise
+                _logger.error("the run %s waits until the store can be written to: %s", self._claimed.run, error)
+                self._shop.stopped.wait(pause)
+                pause = min(2 * pause, 30.0)
+            else:
+                self._run_ends += time.monotonic() - began if pause > 0.5 else 0
+                return result
+
+    def _write_log(self, *, last: bool = False) -> None:
+        lines = self._log.take(last=last)
+        if lines:
+            self._write(lambda: self._shop.store.log(self._claimed, lines))
+
+    def _ended(self, status: int, *, late: bool) -> RunState | None:
+        """Write down how the run ended."""
+        if self._why == "lost":
+            raise StaleLeaseError(f"the run {self._claimed.run} was taken over")
+        self._write_log(last=True)
+        if self._why == "stopped" and "finished" not in self._told:
+            self._write(lambda: self._shop.store.give_back(self._claimed))
+            return None
+        end = self._finish(status, late=late)
+        if policy.is_last(self._claimed, end):
+            followers = policy.followers(self._shop.project, self._claimed, end, self._shop.version)
+            end = end._replace(messages=tuple(followers))
+        return self._write(lambda: self._shop.store.finish(self._claimed, end))
+
+    def _finish(self, status: int, *, late: bool) -> Finish:
+        if "finished" in self._told:
+            return self._as_told(self._told["finished"])
+        if "refused" in self._told:
+            return Finish("refused", error=self._told["refused"], dead=True)
+        if self._why == "cancelled":
+            return Finish("cancelled", error=error_record(CancelledRunError()))
+        if late:
+            return Finish("killed", error=error_record(self._over_time()))
+        error = ExitedError(f"the run's process ended with {how(status)} without a result")
+        return Finish("crashed", error=self._placed(error), again=policy.after_crash(self._definition, self._claimed))
+
+    def _as_told(self, told: dict[str, Any]) -> Finish:
+        final, error = told["final"], told["error"]
+        return Finish(
+            told["outcome"],
+            None if final is None else final.encode(),
+            error,
+            told["cursors"],
+            again=policy.again(self._definition, self._claimed, error) if told["outcome"] == "failed" else None,
+        )
+
+    def _placed(self, error: CrossdockError) -> dict[str, Any]:
+        """Give the record of an error with the step in which it came up."""
+        return error_record(error) | ({} if self._step is None else {"step": self._step})
+
+    def _over_time(self) -> TimeLimitError:
+        fix = "Make it do less at a time, or allow more in the project file: limits: {seconds: …}."
+        if time.monotonic() >= self._step_ends:
+            return TimeLimitError(f"the step {self._step!r} took longer than it may and was killed", fix=fix)
+        limit = self._definition.limits.seconds
+        return TimeLimitError(f"the run took longer than {limit:g} s and was killed", fix=fix)

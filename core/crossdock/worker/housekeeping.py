@@ -1,0 +1,53 @@
+"""Housekeeping: what a server does with its store from time to time."""
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+
+from crossdock.store.errors import StoreError
+from crossdock.store.store import Store
+
+_logger = logging.getLogger("crossdock.serve")
+
+_TIDY = 5.0
+"""After how many seconds it looks again for runs whose worker is gone."""
+
+_PRUNE = 3600.0
+"""After how many seconds it erases again what has been kept for long enough."""
+
+
+class Housekeeping:
+    """Puts back the runs whose worker is gone, and erases what has been kept for long enough.
+
+    Args:
+        store: The store.
+        wake: Called when there are runs to be taken up again.
+    """
+
+    def __init__(self, store: Store, wake: Callable[[], None]) -> None:
+        self._store = store
+        self._wake = wake
+        self._pruned = float("-inf")
+        self._stopped = threading.Event()
+        self._thread = threading.Thread(target=self._keep, name="crossdock-housekeeping", daemon=True)
+
+    def start(self) -> None:
+        """Begin."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End."""
+        self._stopped.set()
+        self._thread.join()
+
+    def _keep(self) -> None:
+        while not self._stopped.wait(_TIDY):
+            try:
+                if self._store.tidy():
+                    self._wake()
+                if time.monotonic() - self._pruned > _PRUNE:
+                    self._store.prune()
+                    self._pruned = time.monotonic()
+            except StoreError as error:
+                _logger.warning("the store can't be tidied now: %s", error)

@@ -1,0 +1,113 @@
+"""Pool: the workers of a server: each takes the next run, follows it to its end, and takes another one."""
+
+import logging
+import os
+import socket
+import threading
+import time
+from typing import Any
+
+from crossdock.project.project import Project
+from crossdock.store.errors import StoreError
+from crossdock.store.records import Claimed, Limit
+from crossdock.store.store import Store
+from crossdock.worker.attempt import Attempt, Shop
+from crossdock.worker.forking import Forks
+from crossdock.worker.heart import Heart
+
+_logger = logging.getLogger("crossdock.serve")
+
+LEASE = 30.0
+"""After how many seconds without a heartbeat a run goes to another worker."""
+
+_LOOK_AGAIN = 0.5
+"""After how many seconds a worker without work looks for some that nobody told it of."""
+
+_LONGEST_PAUSE = 30.0
+
+
+class Pool:
+    """Workers that share a fork server.
+
+    Args:
+        project: What they run.
+        version: That of the project.
+        store: Where the runs are.
+        forks: What forks a child for each.
+        workers: How many there are.
+        lease: After how many seconds without a heartbeat a run goes to another worker.
+    """
+
+    def __init__(
+        self, project: Project, version: str, store: Store, forks: Forks, workers: int, lease: float = LEASE
+    ) -> None:
+        self._lease = lease
+        self._stopped = threading.Event()
+        self._shop = Shop(project, version, store, forks, Heart(store, lease), self._stopped)
+        self._limits = {name: Limit(definition.concurrency) for name, definition in project.definitions.items()}
+        self._draining = False
+        self._work = threading.Condition()
+        self._news = 0
+        self._threads = [
+            threading.Thread(target=self._loop, args=(number,), name=f"crossdock-worker-{number}", daemon=True)
+            for number in range(1, workers + 1)
+        ]
+
+    def start(self) -> None:
+        """Begin to work."""
+        self._shop.heart.start()
+        for thread in self._threads:
+            thread.start()
+
+    def wake(self, *_: Any) -> None:
+        """Say that there may be work."""
+        with self._work:
+            self._news += 1
+            self._work.notify_all()
+
+    def drain(self, grace: float) -> None:
+        """Take no more runs, let those in work go on for a while, and give back those that take longer.
+
+        Args:
+            grace: How many seconds they have.
+        """
+        self._draining = True
+        self.wake()
+        deadline = time.monotonic() + grace
+        for thread in self._threads:
+            thread.join(max(0.0, deadline - time.monotonic()))
+        self._stopped.set()
+        self._shop.heart.end_all("stopped")
+        for thread in self._threads:
+            thread.join()
+        self._shop.heart.stop()
+
+    def _loop(self, number: int) -> None:
+        worker, pause = f"{socket.gethostname()}-{os.getpid()}-{number}", _LOOK_AGAIN
+        while not self._draining:
+            news = self._news
+            try:
+                claimed = self._shop.store.claim(worker, lease=self._lease, limits=self._limits)
+                if claimed is not None:
+                    self._run(claimed)
+                pause = _LOOK_AGAIN
+            except StoreError as error:
+                _logger.error("worker %d waits until the store can be used: %s", number, error)
+                claimed, pause = None, min(2 * pause, _LONGEST_PAUSE)
+            except Exception:
+                _logger.exception("worker %d goes on after a fault of crossdock; its run is taken up again", number)
+                claimed = None
+            if claimed is None:
+                self._wait(news, pause)
+
+    def _wait(self, news: int, seconds: float) -> None:
+        with self._work:
+            self._work.wait_for(lambda: self._draining or self._news != news, seconds)
+
+    def _run(self, claimed: Claimed) -> None:
+        about = {"run": claimed.run, "workflow": claimed.workflow, "attempt": claimed.attempt}
+        if claimed.project_version != self._shop.version:
+            _logger.info("the run was accepted by version %s of the project", claimed.project_version, extra=about)
+        state = Attempt(self._shop, claimed).follow()
+        _logger.info("the run of %s is %s", claimed.workflow, state or "given back", extra=about)
+        self.wake()  # what it held up may start, and what follows it

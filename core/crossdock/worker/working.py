@@ -1,0 +1,211 @@
+"""The child of a served run: it loads the workflow, runs what is left of it, and reports each step.
+
+After each step it waits until its owner has written down how the step ended; so a step whose end
+was written down is never run again, and at most one has to be repeated.
+"""
+
+import io
+import logging
+import os
+import pickle
+import resource
+import time
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+from crossdock.credentials import resolved
+from crossdock.decoding import decode
+from crossdock.error_record import error_record
+from crossdock.errors import CrossdockError
+from crossdock.plugins import Plugins, hookimpl
+from crossdock.redaction import Redactor
+from crossdock.retrying import retried_steps
+from crossdock.run import Run
+from crossdock.sealed import Sealed
+from crossdock.state import State, encode
+from crossdock.walk import GONE_WELL, Ended
+from crossdock.worker.child import Send
+from crossdock.worker.received import state_of
+from crossdock.workflow import Step
+
+if TYPE_CHECKING:
+    from crossdock.operation import Operation
+    from crossdock.project.project import Project
+    from crossdock.store.records import Claimed, StepEnd
+
+ALWAYS_SEEN = ("PATH", "HOME", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "TMPDIR", "SSL_CERT_FILE", "SSL_CERT_DIR")
+"""The variables of the environment that every run sees."""
+
+MEGABYTE = 1024 * 1024
+WRITTEN_DOWN = b"k"
+"""What the owner answers when it has written down how a step ended."""
+
+
+def work(project: "Project", plugins: Plugins, send: Send, channel: int) -> None:
+    """Do what the owner says: run what it claimed, or check everything that could be run.
+
+    Args:
+        project: The project.
+        plugins: The plugins that are installed, and the adaptors that are known to be used.
+        send: Hands a JSON object to the owner.
+        channel: Where the owner's order comes from, and its answers.
+    """
+    owner: BinaryIO = io.BufferedReader(io.FileIO(channel, closefd=False))
+    claimed: Claimed | None = pickle.load(owner)  # noqa: S301 - it comes from the owner
+    _log_to(send)
+    redactor = Redactor()
+    redactor.tell = lambda secret: send({"secret": secret})
+    if claimed is None:
+        send({"faults": [error_record(fault) for fault in _faults(project, plugins, redactor)]})
+        return
+    try:
+        run = _prepared(project, claimed, plugins, redactor, _Progress(send, owner))
+        run.execute()
+    except CrossdockError as error:
+        send({"refused": error_record(error)})
+        return
+    send({"finished": _finished(run, project.definitions[claimed.workflow].limits.output_mb)})
+
+
+def _prepared(
+    project: "Project", claimed: "Claimed", plugins: Plugins, redactor: Redactor, progress: "_Progress"
+) -> Run:
+    """Load what is to be run, in an environment that holds what it may see."""
+    definition = project.definition(claimed.workflow)
+    credentials = resolved(project.credentials_of(claimed.workflow), plugins=plugins, redactor=redactor)
+    _hide_environment(project.serve.env)
+    plugins.register("crossdock", progress)
+    resource.setrlimit(resource.RLIMIT_DATA, (definition.limits.memory_mb * MEGABYTE, resource.RLIM_INFINITY))
+    workflow = project.workflow(claimed.workflow)
+    if claimed.failed:
+        workflow = retried_steps(workflow, claimed.failed, f"the run {claimed.retry_of}")
+    _register_adaptors(plugins)
+    run = Run(
+        workflow,
+        state_of(project, claimed),
+        credentials=credentials,
+        plugins=plugins,
+        redactor=redactor,
+        now=claimed.first_started_at,
+        size_limit=int(definition.limits.state_mb * MEGABYTE),
+        kept=_kept(claimed.steps),
+        settings=project.settings,
+        key=f"{claimed.message.id} {claimed.workflow}",
+    )
+    run.on_checkpoint = progress.checkpoint
+    return run
+
+
+def _register_adaptors(plugins: Plugins) -> None:
+    from crossdock import adaptors
+
+    for name, module in adaptors.opened.items():
+        plugins.register(f"adaptor {name}", module)
+
+
+def _hide_environment(seen: Iterable[str]) -> None:
+    """Take from the environment what the run is not to see, such as the secrets of others."""
+    for name in os.environ.keys() - {*ALWAYS_SEEN, *seen}:
+        del os.environ[name]
+
+
+def _kept(steps: Iterable["StepEnd"]) -> list[Ended]:
+    return [
+        Ended(end.step, end.outcome, _sealed(decode(end.output)), _sealed(end.written), seconds=end.seconds)
+        for end in steps
+        if end.output is not None
+    ]
+
+
+def _sealed(kept: Mapping[str, Any]) -> Sealed:
+    return Sealed.of(State(kept))
+
+
+def _faults(project: "Project", plugins: Plugins, redactor: Redactor) -> list[CrossdockError]:
+    """Find what keeps workflows from being run: jobs that can't be loaded, credentials that are missing."""
+    found = []
+    for name in project.workflow_names:
+        try:
+            credentials = resolved(project.credentials_of(name), plugins=plugins, redactor=redactor)
+            workflow = project.workflow(name)
+            _register_adaptors(plugins)
+            Run(
+                workflow, credentials=credentials, plugins=plugins, redactor=redactor, settings=project.settings
+            ).check()
+        except CrossdockError as error:
+            found.append(error)
+    return found
+
+
+class _Progress:
+    """A plugin that tells the owner how the run goes on."""
+
+    def __init__(self, send: Send, owner: BinaryIO) -> None:
+        self._send = send
+        self._owner = owner
+
+    @hookimpl
+    def crossdock_step_started(self, step: Step) -> None:
+        self._send({"step": step.name, "seconds": step.seconds})
+
+    @hookimpl
+    def crossdock_step_finished(self, ended: Ended) -> None:
+        """Wait until it is written down how the step ended."""
+        written = ended.written.state()
+        told = {
+            "step": ended.step,
+            "outcome": ended.outcome,
+            "output": None if ended.state is None else ended.state.raw.decode(),
+            "written": dict(written),
+            "error_code": written.get("errors", {}).get(ended.step, {}).get("code"),
+            "seconds": ended.seconds,
+        }
+        self._send({"ended": told})
+        if self._owner.read(len(WRITTEN_DOWN)) != WRITTEN_DOWN:  # the owner is gone, or has lost the run
+            os._exit(70)
+
+    @hookimpl(wrapper=True)
+    def crossdock_operation(self, operation: "Operation") -> Any:  # noqa: ARG002 - a hook takes what it is given
+        try:
+            return (yield)
+        except MemoryError:
+            resource.setrlimit(resource.RLIMIT_DATA, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+            raise
+
+    def checkpoint(self, cursors: Mapping[str, Any]) -> None:
+        """Tell of cursors whose work is committed."""
+        self._send({"checkpoint": dict(cursors)})
+
+
+def _finished(run: Run, most_mb: float) -> dict[str, Any]:
+    """Tell how a run ended."""
+    final, error = encode(run.state), run.error
+    fits = len(final) <= most_mb * MEGABYTE
+    if not fits:
+        logging.getLogger("crossdock").warning("the final state is not kept: it has %d bytes", len(final))
+    return {
+        "outcome": run.outcome,
+        "final": final.decode() if fits else None,
+        "error": None if error is None else run.redactor.in_value(error_record(error))[0],
+        "cursors": run.state.get("cursors", {}) if run.outcome in GONE_WELL else {},
+    }
+
+
+def _log_to(send: Send) -> None:
+    """Let what is logged go to the log of the run."""
+    logging.basicConfig(handlers=[_Telling(send)], level=logging.WARNING, force=True)
+    logging.getLogger("crossdock").setLevel(logging.INFO)
+    logging.getLogger("stamina").setLevel(logging.ERROR)  # it says in one word what we say in a line
+    logging.captureWarnings(capture=True)
+
+
+class _Telling(logging.Handler):
+    """Hands records to the owner."""
+
+    def __init__(self, send: Send) -> None:
+        super().__init__()
+        self._send = send
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Hand a record on."""
+        self._send({"log": self.format(record), "level": record.levelname.lower(), "at": time.time()})

@@ -1,0 +1,198 @@
+"""What becomes of runs when their server, or its fork server, ends: as told, or by SIGKILL."""
+
+import os
+import signal
+import socket
+import threading
+
+import pytest
+from fix_command import is_gone
+from fix_serve import Served, until
+
+TWO_STEPS = """
+    workflows:
+      visits:
+        concurrency: 4
+        triggers: {form: {webhook: visits}}
+        steps:
+          load: {job: jobs/load.py, next: report}
+          report: {job: jobs/report.py}
+    serve: {grace: 5 seconds, env: [FOLDER]}
+"""
+NOTES = """
+    from crossdock import Job
+
+    def load(state):
+        with open("load.txt", "a") as file:
+            print(state.data["id"], file=file)
+        return state
+
+    job = Job(load)
+"""
+WAITS = """
+    import os, time
+    from crossdock import Job
+
+    def report(state):
+        with open("report.txt", "a") as file:
+            print(state.data["id"], os.getpid(), file=file)
+        while not os.path.exists(f"go-{state.data['id']}"):
+            time.sleep(0.01)
+        return state
+
+    job = Job(report)
+"""
+
+
+@pytest.fixture
+def waiting(served: Served) -> Served:
+    """A project whose second step waits until a test lets it go on."""
+    served.write(TWO_STEPS, load=NOTES, report=WAITS)
+    return served
+
+
+def let_go(served: Served, *ids: int) -> None:
+    """Let second steps go on."""
+    for id_ in ids:
+        (served.folder / f"go-{id_}").touch()
+
+
+def begun(served: Served, number: int = 1) -> list[int]:
+    """Wait until as many second steps have begun, and give their processes."""
+    lines: list[str] = until(lambda: len(served.file("report.txt")) >= number and served.file("report.txt"), "a step")
+    return [int(line.split()[1]) for line in lines]
+
+
+def test_rt_18_a_killed_servers_run_goes_on_where_it_was(waiting: Served):
+    server = waiting.start()
+    ids = waiting.post("visits", {"id": 7})
+    pid = begun(waiting)[0]
+
+    server.end(signal.SIGKILL)
+    until(lambda: is_gone(pid), "the end of the run's process")
+    waiting.start()
+    begun(waiting, 2)
+    let_go(waiting, 7)
+    details = waiting.run(*ids)
+
+    assert (details.run.outcome, details.run.attempt) == ("success", 2)
+    assert (details.attempts[0].outcome, details.attempts[0].error_code) == ("crashed", "worker_gone")
+    assert waiting.file("load.txt") == ["7"]
+
+
+def test_rt_17_a_killed_child_is_a_crash_that_is_tried_again(waiting: Served):
+    waiting.start()
+    ids = waiting.post("visits", {"id": 7})
+
+    os.kill(begun(waiting)[0], signal.SIGKILL)
+    begun(waiting, 2)
+    let_go(waiting, 7)
+    details = waiting.run(*ids)
+
+    assert [attempt.outcome for attempt in details.attempts] == ["crashed", "success"]
+    assert waiting.file("load.txt") == ["7"]
+
+
+def test_a_killed_fork_server_is_replaced(waiting: Served):
+    server = waiting.start()
+    ids = waiting.post("visits", {"id": 7})
+    child = begun(waiting)[0]
+    forks = next(int(pid) for pid in os.listdir("/proc") if pid.isdigit() and _parent(int(pid)) == server.process.pid)
+
+    os.kill(forks, signal.SIGKILL)
+    until(lambda: is_gone(child), "the end of the run's process")
+    let_go(waiting, 7)
+
+    assert waiting.run(*ids).run.outcome == "success"
+
+
+def _parent(pid: int) -> int:
+    try:
+        with open(f"/proc/{pid}/stat", encoding="ascii", errors="replace") as file:
+            return int(file.read().rpartition(")")[2].split()[1])
+    except FileNotFoundError:
+        return 0
+
+
+def test_rt_37_sigterm_lets_short_runs_end_and_gives_long_ones_back(waiting: Served):
+    server = waiting.start("--workers", "2")
+    short, long = waiting.post("visits", {"id": 1}), waiting.post("visits", {"id": 2})
+    queued = waiting.post("visits", {"id": 3})
+    pids = begun(waiting, 2)
+
+    threading.Timer(1.0, let_go, [waiting, 1]).start()
+    assert server.end() == 0
+    assert all(map(is_gone, pids))
+    states = {run.id: (run.state, run.outcome, run.attempt) for run in waiting.runs()}
+
+    assert states[short[0]] == ("ended", "success", 1)
+    assert states[long[0]] == ("available", None, 0)
+    assert states[queued[0]] == ("available", None, 0)
+    let_go(waiting, 2, 3)
+    waiting.start()
+    assert {waiting.run(*ids).run.outcome for ids in (long, queued)} == {"success"}
+    assert sorted(waiting.file("load.txt")) == ["1", "2", "3"]
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
+def test_cl_08_a_second_signal_ends_the_server_at_once(waiting: Served, number: signal.Signals, code: int):
+    server = waiting.start()
+    ids = waiting.post("visits", {"id": 7})
+    pid = begun(waiting)[0]
+
+    server.process.send_signal(number)
+    server.logged("ending")
+    assert server.end(number) == code
+    until(lambda: is_gone(pid), "the end of the run's process")
+
+    let_go(waiting, 7)
+    waiting.start()
+    assert waiting.run(*ids).run.outcome == "success"
+
+
+def test_cl_09_sighup_is_ignored_and_sigpipe_too(waiting: Served):
+    server = waiting.start()
+    server.process.send_signal(signal.SIGHUP)
+    server.logged("SIGHUP is ignored")
+    server.process.send_signal(signal.SIGPIPE)
+    let_go(waiting, 7)
+
+    assert waiting.sent("visits", {"id": 7}).run.outcome == "success"
+    assert server.end() == 0
+
+
+def test_cl_10_a_port_in_use_is_refused_with_its_number(waiting: Served):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        server = waiting.launch("--port", port)
+        assert server.process.wait(60) == 3
+
+    assert f"port {port}" in server.said
+    assert "in use" in server.said
+
+
+def test_rt_28_a_second_server_on_the_same_store_is_refused(waiting: Served):
+    first = waiting.start()
+    second = waiting.launch()
+
+    assert second.process.wait(60) == 3
+    assert f"process id {first.process.pid}" in second.said
+
+
+def test_a_project_that_can_not_be_run_is_refused_with_all_its_faults(served: Served):
+    served.write(
+        """
+        credentials: {kobo: {adaptor: http, base_url: https://kobo.example.org, token: "env:KOBO_TOKEN"}}
+        workflows:
+          a: {steps: {load: {job: jobs/load.py, credentials: []}}}
+          b: {steps: {load: {job: jobs/fine.py, credentials: [kobo]}}}
+        """,
+        load="from crossdock import Job\njob = Job(undefined)\n",
+        fine="from crossdock import Job\njob = Job(lambda state: state)\n",
+    )
+
+    server = served.launch()
+
+    assert server.process.wait(60) == 3
+    assert "undefined" in server.said
+    assert "KOBO_TOKEN" in server.said

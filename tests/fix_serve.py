@@ -1,0 +1,164 @@
+"""A project that is served by a real process, with senders, clocks and signals that are real too."""
+
+import json
+import os
+import signal
+import subprocess
+import textwrap
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+from urllib.error import HTTPError
+from urllib.request import Request, urlopen
+
+import pytest
+from crossdock.store.records import RunDetails, Search, StoredRun
+from crossdock.store.store import Store
+from fix_command import COMMAND
+
+PATIENCE = 40.0
+"""How many seconds something may take on a busy machine before a test gives up."""
+
+
+def until(happened: Callable[[], Any], what: str, seconds: float = PATIENCE) -> Any:
+    """Wait until something has happened, and give what it gave."""
+    deadline = time.monotonic() + seconds
+    while not (found := happened()):
+        assert time.monotonic() < deadline, f"{what} did not happen within {seconds:g} s"
+        time.sleep(0.02)
+    return found
+
+
+class Server:
+    """A process that serves a project."""
+
+    def __init__(self, folder: Path, *arguments: str, env: dict[str, str] | None = None) -> None:
+        self.log: list[dict[str, Any]] = []
+        self._lines = (folder / "serve.log").open("ab+")
+        self._read = self._lines.tell()
+        self.process = subprocess.Popen(
+            [*COMMAND, "serve", str(folder), "--port", "0", *arguments],
+            cwd=folder,
+            env={"PATH": os.environ["PATH"], "HOME": str(folder), "LANG": "C.UTF-8", **(env or {})},
+            stdout=subprocess.DEVNULL,
+            stderr=self._lines,
+        )
+
+    @property
+    def events(self) -> list[dict[str, Any]]:
+        """What it has logged."""
+        self._lines.seek(self._read)
+        return [json.loads(line) for line in self._lines.read().splitlines(keepends=True) if line.endswith(b"}\n")]
+
+    @property
+    def said(self) -> str:
+        """All that it has written."""
+        self._lines.seek(self._read)
+        return self._lines.read().decode()
+
+    def ready(self) -> str:
+        """Wait until it serves, and give its address."""
+
+        def address() -> str | None:
+            assert self.process.poll() is None, self.said
+            return next((event["address"] for event in self.events if event.get("event") == "ready"), None)
+
+        return str(until(address, "the server's readiness"))
+
+    def logged(self, text: str) -> dict[str, Any]:
+        """Wait for a line of its log."""
+        found = until(lambda: [event for event in self.events if text in event["message"]], f"the line {text!r}")
+        return dict(found[0])
+
+    def end(self, number: signal.Signals = signal.SIGTERM) -> int:
+        """Send it a signal, and give the exit code that it ends with."""
+        self.process.send_signal(number)
+        return self.process.wait(PATIENCE)
+
+    def close(self) -> None:
+        """End it, however it is."""
+        self.process.kill()
+        self.process.wait()
+        self._lines.close()
+
+
+class Served:
+    """A project in a folder, and the servers that serve it one after another."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.servers: list[Server] = []
+        (folder / "jobs").mkdir()
+
+    def write(self, project: str, **jobs: str) -> None:
+        """Write the project file and the files of its jobs."""
+        (self.folder / "project.yaml").write_text(textwrap.dedent(project), encoding="utf-8")
+        for name, source in jobs.items():
+            (self.folder / "jobs" / f"{name}.py").write_text(textwrap.dedent(source), encoding="utf-8")
+
+    def start(self, *arguments: str, env: dict[str, str] | None = None) -> Server:
+        """Start a server, and wait until it is ready."""
+        server = self.launch(*arguments, env=env)
+        self.address = server.ready()
+        return server
+
+    def launch(self, *arguments: str, env: dict[str, str] | None = None) -> Server:
+        """Start a server."""
+        self.servers.append(Server(self.folder, *arguments, env=env))
+        return self.servers[-1]
+
+    def post(self, name: str, value: Any, **headers: str) -> list[str]:
+        """Send a message, and give the ids of its runs."""
+        request = Request(f"{self.address}/inbox/{name}", json.dumps(value).encode(), method="POST")
+        request.add_header("content-type", "application/json")
+        for header, text in headers.items():
+            request.add_header(header.replace("_", "-"), text)
+        try:
+            with urlopen(request, timeout=PATIENCE) as answer:
+                return [id_ for id_ in answer.headers["x-run-ids"].split(",") if id_]
+        except HTTPError as error:
+            raise AssertionError(f"{error.code}: {error.read().decode()}") from None
+
+    def store(self) -> Store:
+        """Open the store beside the server."""
+        return Store("sqlite:///.crossdock/crossdock.db", folder=self.folder, create=False)
+
+    def run(self, id_: str) -> RunDetails:
+        """Wait for the end of a run, and give all of it."""
+
+        def ended() -> RunDetails | None:
+            with self.store() as store:
+                found = store.history.run(id_)
+            return found if found.run.state in ("ended", "dead") else None
+
+        details: RunDetails = until(ended, f"the end of the run {id_}")
+        return details
+
+    def sent(self, name: str, value: Any) -> RunDetails:
+        """Send a message that starts one run, and wait for the end of that."""
+        return self.run(*self.post(name, value))
+
+    def runs(self, workflow: str | None = None) -> list[StoredRun]:
+        """Give all runs, the oldest first."""
+        with self.store() as store:
+            return list(store.history.runs(Search(workflow)))[::-1]
+
+    def lines(self, run: str) -> list[str]:
+        """Give the log of a run."""
+        with self.store() as store:
+            return [line.text for line in store.history.lines(run)]
+
+    def file(self, name: str) -> list[str]:
+        """Give the lines of a file that jobs write."""
+        path = self.folder / name
+        return path.read_text(encoding="utf-8").splitlines() if path.exists() else []
+
+
+@pytest.fixture
+def served(tmp_path: Path) -> Iterator[Served]:
+    """A folder for a project that is served."""
+    served = Served(tmp_path)
+    yield served
+    for server in served.servers:
+        server.close()
