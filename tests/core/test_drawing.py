@@ -4,6 +4,7 @@ from collections import defaultdict
 from itertools import combinations, pairwise
 
 import pytest
+from crossdock.cli.drawing.channel import Net, route
 from crossdock.cli.drawing.layers import Link, Size
 from crossdock.cli.drawing.layout import Layout, Place, Wire, laid_out
 from crossdock.cli.drawing.picture import Box, Picture, Way
@@ -85,6 +86,35 @@ def test_every_link_leads_downwards_from_its_box_over_its_label_to_the_other_box
 
 def labels_at(layout: Layout, row: int) -> set[int]:
     return {number for number, place in layout.labels.items() if place.top == row}
+
+
+@st.composite
+def nets(draw: st.DrawFn) -> list[tuple[list[int], list[int]]]:
+    """The columns above and below of nets that fork or meet, close enough to be in each other's way."""
+    above, below = (draw(st.permutations(range(0, 24, 2))) for _ in range(2))
+    found = []
+    for many, forks in draw(st.lists(st.tuples(st.integers(1, 3), st.booleans()), min_size=2, max_size=4)):
+        ends = (1, many) if forks else (many, 1)
+        found.append((above[: ends[0]], below[: ends[1]]))
+        above, below = above[ends[0] :], below[ends[1] :]
+    return found
+
+
+@settings(max_examples=500, deadline=None)
+@given(nets())
+def test_nets_that_are_in_each_others_way_never_run_along_each_other(columns):
+    of_nets = [Net(frozenset(above), frozenset(below)) for above, below in columns]
+    height = route(of_nets)
+    running, turning = defaultdict(set), defaultdict(set)
+    for number, (net, (above, below)) in enumerate(zip(of_nets, columns, strict=True)):
+        for start, end in ((start, end) for start in above for end in below):
+            down, along = cells(Wire(0, number, start, 0, tuple(net.turns(end)), height, False))
+            running[number] |= down
+            turning[number] |= along
+            assert all(row < height for _, row in along)
+    for net, other in combinations(running, 2):
+        assert not running[net] & running[other]
+        assert not turning[net] & turning[other]
 
 
 VISITS = Picture(

@@ -210,3 +210,13 @@ def test_what_follows_the_address_is_kept_for_the_job(server):
 def test_a_trigger_may_take_less_than_the_others(server):
     assert server.post("/inbox/small", b"x" * 101).json["limit_bytes"] == 100
     assert server.post("/inbox/small", b'{"a":1}').status == 200
+
+
+def test_bodies_together_take_no_more_memory_than_they_may(start_server):
+    server = start_server(options="room=1000")
+
+    refused = server.post("/inbox/open", b'{"text":"' + b"x" * 1000 + b'"}')
+    kept = [server.post("/inbox/open", b'{"text":"' + b"x" * 900 + b'"}').status for _ in range(3)]
+
+    assert (refused.status, refused.error, refused.headers["retry-after"]) == (503, "busy", "5")
+    assert kept == [200] * 3

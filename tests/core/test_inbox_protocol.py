@@ -194,6 +194,16 @@ def test_a_sender_that_goes_on_gets_the_answer_before_the_end(server):
         assert (answer.status, answer.headers["connection"]) == (404, "close")
 
 
+def test_a_sender_that_is_refused_is_not_cut_off_at_once(server):
+    with server.connect() as connection:
+        connection.send(HEAD.replace(b"open", b"nowhere") + b"Content-Length: 3000000\r\n\r\n")
+        assert connection.answer().status == 404
+        assert connection.is_closed()
+
+        for _ in range(20):
+            connection.socket.sendall(b"x" * 1000)  # a socket that is closed both ways would answer with a reset
+
+
 def test_the_deadlines_are_those_that_are_documented():
     assert Limits()[:6] == (10, 30, 1024, 8192, 16384, 100)
 

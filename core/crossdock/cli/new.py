@@ -2,13 +2,11 @@
 
 import os
 import re
-from importlib.resources import as_file, files
 from typing import Any
 
 import click
 
 from crossdock.cli.ending import say
-from crossdock.credentials import CREDENTIAL_NAME
 from crossdock.errors import InputError, PluginError
 
 
@@ -32,6 +30,8 @@ def project(name: str) -> None:
 
 
 def _check_name(name: str) -> None:
+    from crossdock.credentials import CREDENTIAL_NAME  # imported late: --help needs none of it
+
     if CREDENTIAL_NAME.fullmatch(name):
         return
     if os.sep in name:
@@ -47,6 +47,8 @@ def _check_name(name: str) -> None:
 
 def _bake(template: str, answers: dict[str, Any]) -> None:
     """Fill in a template, in the folder that we are in; what was begun is gone if that fails."""
+    from importlib.resources import as_file, files
+
     try:
         from cookiecutter.exceptions import CookiecutterException
         from cookiecutter.generate import generate_files  # imported late: no other command needs it
