@@ -53,25 +53,34 @@ def main() -> None:
     from crossdock.cli.check import check
     from crossdock.cli.credentials import credentials
     from crossdock.cli.cursors import cursors
+    from crossdock.cli.dead import dead
     from crossdock.cli.graph import graph
+    from crossdock.cli.messages import messages
     from crossdock.cli.new import new
     from crossdock.cli.project import project
     from crossdock.cli.run import run
+    from crossdock.cli.runs import runs
     from crossdock.cli.serve import serve
     from crossdock.cli.trigger import trigger
     from crossdock.errors import PluginError
     from crossdock.plugins import Plugins
 
-    cli.add_command(run)
-    cli.add_command(serve)
-    cli.add_command(trigger)
-    cli.add_command(check)
-    cli.add_command(graph)
-    cli.add_command(new)
-    cli.add_command(adaptors)
-    cli.add_command(credentials)
-    cli.add_command(cursors)
-    cli.add_command(project)
+    for command in (
+        run,
+        serve,
+        trigger,
+        messages,
+        runs,
+        dead,
+        check,
+        graph,
+        new,
+        adaptors,
+        credentials,
+        cursors,
+        project,
+    ):
+        cli.add_command(command)
     plugins = Plugins()
     plugins.load()
     for name, error in plugins.broken.items():

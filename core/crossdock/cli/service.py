@@ -13,15 +13,14 @@ from typing import Any
 from uvicorn import Server
 
 from crossdock.cli.ending import EXIT_CODES
+from crossdock.cli.operating import open_store
 from crossdock.errors import ProjectError, ServerError
 from crossdock.plugins import Plugins
 from crossdock.project.project import Project
 from crossdock.redaction import Redactor
-from crossdock.references import resolve_reference
 from crossdock.server.addresses import addresses_of
 from crossdock.server.inbox import inbox
 from crossdock.server.protocol import configuration
-from crossdock.store.records import Retention
 from crossdock.store.store import Store
 from crossdock.worker.clock import Clock
 from crossdock.worker.forking import Forks
@@ -55,9 +54,12 @@ class Service:
         Raises:
             CrossdockError: It can't be served; nothing was received.
         """
-        with _listening(host, port) as listening, _store(self._project) as store:
+        with _listening(host, port) as listening, self._store() as store:
             _check(self._forks)
             return asyncio.run(self._serve(store, listening))
+
+    def _store(self) -> Store:
+        return open_store(self._project, serving=True, most_waiting=self._project.serve.max_pending)
 
     async def _serve(self, store: Store, listening: socket.socket) -> int:
         project, version = self._project, self._project.version()
@@ -117,17 +119,6 @@ def _listening(host: str, port: int) -> socket.socket:
         reason = error.strerror or str(error)
         message = f"the server can't listen at {host}, port {port}: {reason}"
         raise ServerError(message, fix="Stop what uses the port, or choose another one: --port.") from None
-
-
-def _store(project: Project) -> Store:
-    kept = project.retention
-    return Store(
-        resolve_reference(project.store) or project.store,
-        folder=project.folder,
-        serving=True,
-        most_waiting=project.serve.max_pending,
-        keeping=Retention(kept.payloads, kept.history, erase_all=kept.erase_all, keep_failed=kept.keep_failed),
-    )
 
 
 def _check(forks: Forks) -> None:

@@ -5,6 +5,7 @@ import json
 import click
 
 from crossdock.cli.ending import write_result
+from crossdock.cli.operating import open_store
 
 
 @click.group()
@@ -27,12 +28,10 @@ def run(workflow: str, place: str, env: str | None, state: str | None) -> None:
     """
     from crossdock.message import Message  # imported late: --help needs none of it
     from crossdock.project import read_project
-    from crossdock.references import resolve_reference
     from crossdock.server.address import Address
     from crossdock.server.addresses import target
     from crossdock.state import State, encode
     from crossdock.store.records import NewMessage
-    from crossdock.store.store import Store
 
     project = read_project(place, env)
     given = State() if state is None else Message.from_file(state).state
@@ -40,7 +39,6 @@ def run(workflow: str, place: str, env: str | None, state: str | None) -> None:
     runs = Address("", [target(workflow, "manual", project.definition(workflow))]).runs(
         given.get("data"), {}, project.version()
     )
-    url = resolve_reference(project.store) or project.store
-    with Store(url, folder=project.folder, create=False) as store:
+    with open_store(project, create=False) as store:
         accepted = store.accept(NewMessage("manual", body, runs, kind="manual", content_type="application/json"))
     write_result(json.dumps({"message_id": accepted.message, "run_ids": accepted.runs}) + "\n", None)

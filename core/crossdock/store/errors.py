@@ -108,6 +108,7 @@ class NoRecordError(StoreError):
 
     code = "no_record"
     fix = "List what there is with `crossdock messages list` or `crossdock runs list`."
+    outcome = "refused"
 
 
 class WipedError(StoreError):
@@ -115,6 +116,7 @@ class WipedError(StoreError):
 
     code = "wiped"
     fix = "Ask the sender for the message again; the retention of the project says when payloads are erased."
+    outcome = "refused"
 
 
 class RunStateError(StoreError):
@@ -122,3 +124,4 @@ class RunStateError(StoreError):
 
     code = "run_state"
     fix = "Look at it with `crossdock runs show`."
+    outcome = "refused"

@@ -147,12 +147,21 @@ def _of_runs(search: Search) -> Iterator[ColumnElement[bool]]:
         yield _run.c.state == search.outcome
     elif search.outcome is not None:
         yield _run.c.outcome == search.outcome
-    if search.source is not None:
-        yield _run.c.message.in_(select(_message.c.id).where(_message.c.source == search.source))
+    if search.unsettled:
+        yield ~_run.c.settled
     if search.since is not None:
         yield _run.c.queued_at >= micros(search.since)
     if search.until is not None:
         yield _run.c.queued_at < micros(search.until)
+    yield from _of_their_messages(search)
+
+
+def _of_their_messages(search: Search) -> Iterator[ColumnElement[bool]]:
+    """Give the conditions of a search for runs that are about their messages."""
+    if search.message is not None:
+        yield _run.c.message == search.message
+    if search.source is not None:
+        yield _run.c.message.in_(select(_message.c.id).where(_message.c.source == search.source))
     if search.text is not None:
         yield or_(run_holds(search.text), _run.c.message.in_(select(_message.c.id).where(message_holds(search.text))))
 

@@ -226,6 +226,10 @@ class Search(NamedTuple):
     until: datetime | None = None
     text: str | None = None
     """What a payload, a state or a log has to hold, letter by letter."""
+    message: str | None = None
+    """The id of the message."""
+    unsettled: bool = False
+    """Whether runs that somebody has repeated or dropped are left out."""
 
 
 class Stats(NamedTuple):

@@ -1,0 +1,65 @@
+"""``crossdock dead``: runs that were given up, until somebody replays or drops them."""
+
+from typing import TYPE_CHECKING
+
+import click
+
+from crossdock.cli.ending import say
+from crossdock.cli.operating import as_json, limited, of_project, show_all, show_json, stored
+from crossdock.cli.runs import HEADS
+
+if TYPE_CHECKING:
+    from crossdock.store.store import Store
+
+
+@click.group()
+def dead() -> None:
+    """Look at runs that were given up, and replay or drop them."""
+
+
+@dead.command("list")
+@limited
+@of_project
+@as_json
+def list_(place: str, limit: int, *, as_json: bool) -> None:
+    """List the runs that were given up, the newest first; `crossdock runs show` has all of one."""
+    from crossdock.store.records import Search  # imported late: --help needs none of it
+
+    with stored(place) as store:
+        show_all(store.history.runs(Search(outcome="dead")), HEADS, limit, as_json=as_json)
+
+
+@dead.command()
+@click.argument("runs", metavar="RUN...", nargs=-1, required=True)
+@of_project
+def replay(runs: tuple[str, ...], place: str) -> None:
+    """Run dead runs again, from their first step.
+
+    Standard output gets the id of the new run of each as JSON. All are looked up first: if one of
+    them is not dead, nothing is done.
+    """
+    with stored(place) as store:
+        _check_dead(store, runs)
+        show_json({run: store.retry(run) for run in runs})
+
+
+@dead.command()
+@click.argument("runs", metavar="RUN...", nargs=-1, required=True)
+@of_project
+def drop(runs: tuple[str, ...], place: str) -> None:
+    """Let dead runs go: they have ended, and nothing keeps their payload any more."""
+    with stored(place) as store:
+        _check_dead(store, runs)
+        for run in runs:
+            store.drop(run)
+    say(f"dropped: {', '.join(runs)}")
+
+
+def _check_dead(store: "Store", runs: tuple[str, ...]) -> None:
+    from crossdock.store.errors import RunStateError
+
+    for id_ in runs:
+        state = store.history.run(id_).run.state
+        if state != "dead":
+            fix = "List those that are with `crossdock dead list`; `crossdock runs retry` repeats one that ended."
+            raise RunStateError(f"the run {id_} is not dead but {state}", fix=fix)

@@ -1,0 +1,195 @@
+"""What the operator's commands have in common: the store of a project, what to look for, how records are shown."""
+
+import functools
+import json
+from base64 import b64encode
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from datetime import UTC, datetime
+from itertools import islice
+from typing import TYPE_CHECKING, Any, TypeVar, get_args
+
+import click
+
+from crossdock.cli.ending import say, table, write_result
+from crossdock.errors import InputError, Outcome, printable
+
+if TYPE_CHECKING:
+    from crossdock.project.project import Project
+    from crossdock.store.store import Store
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+_OUTCOMES = [*get_args(Outcome), "available", "claimed", "dead"]
+
+
+def _moment(_: click.Context, option: click.Parameter, text: str | None) -> datetime | None:
+    """Give a moment: ISO 8601, in UTC unless it says otherwise, or how long ago it was, such as ``2 hours``."""
+    from crossdock.cursors import length_of  # imported late: --help needs none of it
+
+    if text is None:
+        return None
+    try:
+        ago = length_of(text)
+        moment = datetime.fromisoformat(text) if ago is None else datetime.now(UTC) - ago
+    except (ValueError, OverflowError):
+        fault = f"{text!r} is no moment; write 2024-05-02T10:00, or how long ago: '2 hours'"
+        raise click.BadParameter(fault, param=option) from None
+    return moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
+
+
+def of_project(command: F) -> F:
+    """Give a command the option that says whose store it is about."""
+    return click.option(
+        "--project", "place", metavar="FOLDER", default=".", help="The project; by default the folder you are in."
+    )(command)
+
+
+def as_json(command: F) -> F:
+    """Give a command the option to print for programs."""
+    return click.option("--json", "as_json", is_flag=True, help="Print JSON.")(command)
+
+
+def limited(command: F) -> F:
+    """Give a command the option that says how many records it shows."""
+    return click.option(
+        "--limit", type=click.IntRange(min=1), default=50, show_default=True, help="How many to show, the newest first."
+    )(command)
+
+
+def searching(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a command the options that say what to look for; it gets them as ``search``."""
+
+    @functools.wraps(command)
+    def with_search(*args: Any, **options: Any) -> Any:
+        from crossdock.store.records import Search  # imported late: --help needs none of it
+
+        asked = {name: options.pop(name) for name in ("workflow", "outcome", "since", "until", "text")}
+        return command(*args, search=Search(**asked), **options)
+
+    for option in reversed(_SEARCH):
+        with_search = option(with_search)
+    return with_search
+
+
+_SEARCH = [
+    click.option("--workflow", metavar="NAME", help="Only those of this workflow."),
+    click.option("--outcome", type=click.Choice(_OUTCOMES), help="Only those that ended so, or that are there now."),
+    click.option(
+        "--since", metavar="TIME", callback=_moment, help="Only those from then on: 2024-05-02T10:00, or '2 hours' ago."
+    ),
+    click.option("--until", metavar="TIME", callback=_moment, help="Only those from before then."),
+    click.option("--text", help="Only those whose payload, states or log hold this text."),
+]
+
+
+def open_store(project: "Project", **options: Any) -> "Store":
+    """Open the store of a project.
+
+    Args:
+        project: The project.
+        options: What the store takes besides: ``create``, ``serving``, ``most_waiting``.
+    """
+    from crossdock.references import resolve_reference
+    from crossdock.store.records import Retention
+    from crossdock.store.store import Store
+
+    kept = project.retention
+    return Store(
+        resolve_reference(project.store) or project.store,
+        folder=project.folder,
+        keeping=Retention(kept.payloads, kept.history, erase_all=kept.erase_all, keep_failed=kept.keep_failed),
+        **options,
+    )
+
+
+def stored(place: str) -> "Store":
+    """Open the store of the project at a place; it has to be there.
+
+    Raises:
+        StoreMissingError: Nothing was ever served.
+    """
+    from crossdock.project import read_project
+
+    return open_store(read_project(place), create=False)
+
+
+def show_all(
+    records: Iterable[Any], heads: Mapping[str, str], limit: int, *, as_json: bool, without: Collection[str] = ()
+) -> None:
+    """Show records in a table, or as JSON.
+
+    Args:
+        records: The records.
+        heads: Head → the name of what stands in the column.
+        limit: How many to show at most; if there are more, that is said.
+        as_json: Whether to print all of each, as JSON.
+        without: What a list does not have of a record.
+    """
+    found = list(islice(records, limit + 1))
+    rows = [{name: value for name, value in plain(record).items() if name not in without} for record in found[:limit]]
+    if as_json:
+        show_json(rows)
+    elif rows:
+        lines = [[_cell(row[name]) for name in heads.values()] for row in rows]
+        write_result(table([list(heads), *lines]) + "\n", None)
+    if len(found) > limit:
+        say(f"there are more than {limit}; --limit shows more of them")
+
+
+def show_json(value: Any) -> None:
+    """Print a value as JSON."""
+    write_result(json.dumps(value, indent=2, ensure_ascii=False) + "\n", None)
+
+
+def show_facts(facts: Mapping[str, Any]) -> None:
+    """Show what is known of one thing, a line each; what is not known is left out."""
+    rows = [[name, _cell(value)] for name, value in facts.items() if value is not None]
+    write_result(table(rows) + "\n", None)
+
+
+def show_payload(title: str, value: Any) -> None:
+    """Show a payload to people."""
+    text = value if isinstance(value, str) else json.dumps(value, indent=2, ensure_ascii=False)
+    write_result(f"\n{title}\n{printable(text, len(text))}\n", None)
+
+
+def plain(record: Any) -> dict[str, Any]:
+    """Give a record as JSON has it."""
+    return {name: _plain(value) for name, value in record._asdict().items()}
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, datetime):
+        return value.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    if isinstance(value, bytes):
+        return readable(value)
+    if hasattr(value, "_asdict"):
+        return plain(value)
+    if isinstance(value, list | tuple):
+        return [_plain(one) for one in value]
+    return value
+
+
+def readable(payload: bytes) -> Any:
+    """Give a payload as the JSON value that it holds, else as a text, else as base64."""
+    from crossdock.decoding import decode
+
+    try:
+        return decode(payload)
+    except InputError:
+        pass  # XML, or compressed
+    try:
+        return payload.decode()
+    except UnicodeDecodeError:
+        return {"base64": b64encode(payload).decode()}
+
+
+def _cell(value: Any) -> str:
+    return "" if value is None else printable(str(value)).replace("\n", " ")
+
+
+def show_rows(title: str, rows: Sequence[Mapping[str, Any]], names: Sequence[str]) -> None:
+    """Show a part of a record that has rows, if it has any."""
+    if rows:
+        lines = [[_cell(row[name]) for name in names] for row in rows]
+        write_result(f"\n{title}\n{table([[name.upper() for name in names], *lines])}\n", None)
