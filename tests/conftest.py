@@ -13,6 +13,7 @@ pytest_plugins = [
     "fix_proxy",
     "fix_run",
     "fix_serve",
+    "fix_operate",
     "fix_server",
     "fix_store",
     "fix_storm",

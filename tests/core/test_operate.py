@@ -3,74 +3,16 @@
 import json
 
 import pytest
-from crossdock.store.records import Finish, NewMessage, NewRun, Search
+from crossdock.store.records import Search
 from crossdock.store.store import Store
 from fix_command import Crossdock
+from fix_operate import accept, given_up
 from fix_serve import Served
 
-PROJECT = """
-workflows:
-  visits:
-    retry: {attempts: 1}
-    triggers: {form: {webhook: visits, exclude: '{"test": true}'}}
-    steps:
-      check: {job: jobs/check.py, next: load}
-      load: {job: jobs/load.py}
-"""
-CHECK = """
-from crossdock import Job
 
-def check(state):
-    with open("check.txt", "a") as file:
-        print(state.data["id"], file=file)
-    return state
-
-job = Job(check)
-"""
-LOAD = """
-import os
-from crossdock import AdaptorError, Job
-
-def load(state):
-    if not os.path.exists("works"):
-        raise AdaptorError("the registry is away")
-    print("loaded", state.data["id"])
-    return state
-
-job = Job(load)
-"""
-
-
-@pytest.fixture
-def project(served: Served) -> Served:
-    """A project of two steps; the second one fails as long as there is no file ``works``."""
-    served.write(PROJECT, check=CHECK, load=LOAD)
-    return served
-
-
-@pytest.fixture
-def store(project: Served) -> Store:
-    """The store of the project, without a server."""
-    return Store("sqlite:///.crossdock/crossdock.db", folder=project.folder)
-
-
-def accept(store: Store, body: bytes = b'{"id": 7}') -> str:
-    """Accept a message, and give the id of its run."""
-    return store.accept(NewMessage("visits", body, [NewRun("visits", "form", "v1")])).runs[0]
-
-
-def given_up(store: Store, body: bytes = b'{"id": 7}') -> str:
-    """Let a run end as dead, and give its id."""
-    run = accept(store, body)
-    claimed = store.claim("worker")
-    assert claimed is not None
-    store.finish(claimed, Finish("crashed", error={"code": "job_load", "message": "it is gone"}, dead=True))
-    return run
-
-
-def test_a_run_is_listed_and_shown_while_the_server_runs(project: Served, crossdock: Crossdock):
-    project.start()
-    details = project.sent("visits", {"id": 7})
+def test_a_run_is_listed_and_shown_while_the_server_runs(operated: Served, crossdock: Crossdock):
+    operated.start()
+    details = operated.sent("visits", {"id": 7})
 
     listed = crossdock("runs", "list")
     [row] = crossdock("runs", "list", "--json").json
@@ -84,8 +26,8 @@ def test_a_run_is_listed_and_shown_while_the_server_runs(project: Served, crossd
     assert whole["message"]["body"] == {"id": 7}
 
 
-def test_lists_are_filtered_and_have_no_payload(store: Store, crossdock: Crossdock):
-    first, second = accept(store, b'{"id": "Amina"}'), given_up(store, b'{"id": "Juma"}')
+def test_lists_are_filtered_and_have_no_payload(operated_store: Store, crossdock: Crossdock):
+    first, second = accept(operated_store, b'{"id": "Amina"}'), given_up(operated_store, b'{"id": "Juma"}')
 
     def found(*filters: str) -> list[str]:
         done = crossdock("runs", "list", "--json", *filters)
@@ -102,16 +44,16 @@ def test_lists_are_filtered_and_have_no_payload(store: Store, crossdock: Crossdo
     assert found("--since", "2024-05-02", "--limit", "1") == [second]
 
 
-def test_a_time_that_is_none_is_wrong_usage(store: Store, crossdock: Crossdock):
+def test_a_time_that_is_none_is_wrong_usage(operated_store: Store, crossdock: Crossdock):
     refused = crossdock("runs", "list", "--since", "lately")
 
     assert refused.returncode == 2
     assert "'lately' is no moment" in refused.stderr
 
 
-def test_a_message_is_listed_without_its_payload_and_shown_with_it(store: Store, crossdock: Crossdock):
-    run = accept(store, b'{"id": "Amina"}')
-    message = store.history.run(run).message.id
+def test_a_message_is_listed_without_its_payload_and_shown_with_it(operated_store: Store, crossdock: Crossdock):
+    run = accept(operated_store, b'{"id": "Amina"}')
+    message = operated_store.history.run(run).message.id
 
     listed = crossdock("messages", "list")
     [row] = crossdock("messages", "list", "--json").json
@@ -127,35 +69,35 @@ def test_a_message_is_listed_without_its_payload_and_shown_with_it(store: Store,
     assert crossdock("messages", "show", message, "--body").stdout == '{"id": "Amina"}'
 
 
-def test_control_characters_of_a_payload_do_not_reach_the_terminal(store: Store, crossdock: Crossdock):
-    accept(store, b"<a>\x1b[31m</a>")
-    [message] = store.history.messages(Search())
+def test_control_characters_of_a_payload_do_not_reach_the_terminal(operated_store: Store, crossdock: Crossdock):
+    accept(operated_store, b"<a>\x1b[31m</a>")
+    [message] = operated_store.history.messages(Search())
 
     assert "\x1b" not in crossdock("messages", "show", message.id).stdout
 
 
-def test_cl_15_dead_runs_are_listed_replayed_and_dropped(store: Store, crossdock: Crossdock):
-    replayed, dropped = given_up(store), given_up(store, b'{"id": 8}')
+def test_cl_15_dead_runs_are_listed_replayed_and_dropped(operated_store: Store, crossdock: Crossdock):
+    replayed, dropped = given_up(operated_store), given_up(operated_store, b'{"id": 8}')
 
     assert [run["id"] for run in crossdock("dead", "list", "--json").json] == [dropped, replayed]
     new = crossdock("dead", "replay", replayed).json[replayed]
     assert crossdock("dead", "drop", dropped).returncode == 0
 
     assert crossdock("dead", "list").stdout == ""
-    again = store.claim("worker")
+    again = operated_store.claim("worker")
     assert again is not None
     assert (again.run, again.retry_of, again.message.body) == (new, replayed, b'{"id": 7}')
 
 
-def test_cl_15_what_is_not_dead_is_neither_replayed_nor_dropped(store: Store, crossdock: Crossdock):
-    dead = given_up(store)
-    waiting = accept(store)
+def test_cl_15_what_is_not_dead_is_neither_replayed_nor_dropped(operated_store: Store, crossdock: Crossdock):
+    dead = given_up(operated_store)
+    waiting = accept(operated_store)
 
     for command in ("replay", "drop"):
         refused = crossdock("dead", command, dead, waiting)
         assert refused.returncode == 3
         assert "is not dead but available" in refused.stderr
-    assert store.history.run(dead).run.state == "dead"
+    assert operated_store.history.run(dead).run.state == "dead"
 
 
 @pytest.mark.parametrize(
@@ -168,7 +110,9 @@ def test_cl_15_what_is_not_dead_is_neither_replayed_nor_dropped(store: Store, cr
     ],
     ids=" ".join,
 )
-def test_cl_15_an_unknown_id_is_refused_with_what_to_do(store: Store, crossdock: Crossdock, command: list[str]):
+def test_cl_15_an_unknown_id_is_refused_with_what_to_do(
+    operated_store: Store, crossdock: Crossdock, command: list[str]
+):
     refused = crossdock(*command)
 
     assert (refused.returncode, refused.stdout) == (3, "")
@@ -176,9 +120,9 @@ def test_cl_15_an_unknown_id_is_refused_with_what_to_do(store: Store, crossdock:
     assert "fix: List what there is with `crossdock messages list` or `crossdock runs list`." in refused.stderr
 
 
-def test_a_project_that_was_never_served_has_nothing_to_show(project: Served, crossdock: Crossdock):
+def test_a_project_that_was_never_served_has_nothing_to_show(operated: Served, crossdock: Crossdock):
     refused = crossdock("runs", "list")
 
     assert refused.returncode == 3
     assert "fix: Start `crossdock serve` once" in refused.stderr
-    assert not (project.folder / ".crossdock").exists()
+    assert not (operated.folder / ".crossdock").exists()

@@ -54,13 +54,17 @@ def main() -> None:
     from crossdock.cli.credentials import credentials
     from crossdock.cli.cursors import cursors
     from crossdock.cli.dead import dead
+    from crossdock.cli.doctor import doctor
+    from crossdock.cli.export import export
     from crossdock.cli.graph import graph
     from crossdock.cli.messages import messages
     from crossdock.cli.new import new
     from crossdock.cli.project import project
+    from crossdock.cli.prune import prune
     from crossdock.cli.run import run
     from crossdock.cli.runs import runs
     from crossdock.cli.serve import serve
+    from crossdock.cli.stats import stats
     from crossdock.cli.trigger import trigger
     from crossdock.errors import PluginError
     from crossdock.plugins import Plugins
@@ -72,6 +76,10 @@ def main() -> None:
         messages,
         runs,
         dead,
+        stats,
+        export,
+        prune,
+        doctor,
         check,
         graph,
         new,

@@ -1,16 +1,19 @@
 """``crossdock messages``: what was received, and what it starts when it is replayed."""
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import click
 
+from crossdock.cli.ending import EXIT_CODES, say
 from crossdock.cli.operating import (
     as_json,
     limited,
     of_project,
+    open_store,
     plain,
     searching,
     show_all,
+    show_each,
     show_facts,
     show_json,
     show_payload,
@@ -18,7 +21,7 @@ from crossdock.cli.operating import (
 )
 
 if TYPE_CHECKING:
-    from crossdock.store.records import Search, StoredMessage
+    from crossdock.store.records import Search
 
 _HEADS = {
     "MESSAGE": "id",
@@ -28,7 +31,7 @@ _HEADS = {
     "BYTES": "size",
     "ERASED": "wiped_at",
 }
-_PAYLOAD = ("headers", "request", "body")
+PAYLOAD = ("headers", "request", "body")
 
 
 @click.group()
@@ -44,7 +47,7 @@ def messages() -> None:
 def list_(search: "Search", place: str, limit: int, *, as_json: bool) -> None:
     """List messages without their payload, the newest first."""
     with stored(place) as store:
-        show_all(store.history.messages(search), _HEADS, limit, as_json=as_json, without=_PAYLOAD)
+        show_all(store.history.messages(search), _HEADS, limit, as_json=as_json, without=PAYLOAD)
 
 
 @messages.command()
@@ -54,30 +57,78 @@ def list_(search: "Search", place: str, limit: int, *, as_json: bool) -> None:
 @as_json
 def show(message: str, place: str, *, body: bool, as_json: bool) -> None:
     """Show a message with its payload, and the runs that it started."""
-    from crossdock.store.records import Search  # imported late: --help needs none of it
+    from crossdock.cli.replaying import whole  # imported late: --help needs none of it
+    from crossdock.store.records import Search
 
     with stored(place) as store:
         found = store.history.message(message)
         runs = [run.id for run in store.history.runs(Search(message=message))][::-1]
     if body:
-        click.echo(_whole(found), nl=False)
+        click.echo(whole(found), nl=False)
         return
     shown = plain(found) | {"runs": runs}
     show_json(shown) if as_json else _show(shown)
 
 
 def _show(message: dict[str, Any]) -> None:
-    facts = {name: value for name, value in message.items() if name not in (*_PAYLOAD, "number", "runs")}
+    facts = {name: value for name, value in message.items() if name not in (*PAYLOAD, "number", "runs")}
     show_facts(facts | {"runs": ", ".join(message["runs"])})
-    for name in _PAYLOAD:
+    for name in PAYLOAD:
         if message[name]:
             show_payload(name, message[name])
 
 
-def _whole(message: "StoredMessage") -> bytes:
-    """Give the body of a message that was not erased."""
-    if message.body is None:
-        from crossdock.store.errors import WipedError
+@messages.command()
+@click.argument("messages", metavar="MESSAGE...", nargs=-1, required=True)
+@of_project
+def replay(messages: tuple[str, ...], place: str) -> None:
+    """Receive messages again: the filters decide anew, and what passes them starts new runs.
 
-        raise WipedError(f"the payload of the message {message.id} was erased")
-    return message.body
+    Standard output gets the ids of the new runs of each as JSON. The exit code is 3 if one could not
+    be replayed; the others are.
+    """
+    from crossdock.cli.replaying import Replaying  # imported late: --help needs none of it
+    from crossdock.project import read_project
+
+    project = read_project(place)
+    with open_store(project, create=False) as store:
+        refused = show_each(messages, Replaying(project, store).replay)
+    click.get_current_context().exit(EXIT_CODES["refused"] if refused else 0)
+
+
+@messages.command()
+@click.argument("message")
+@click.option("--body", type=click.File("rb"), required=True, help="The file with the new body; - for standard input.")
+@of_project
+def edit_and_replay(message: str, body: BinaryIO, place: str) -> None:
+    """Receive another body in the place of a message.
+
+    The message stays as it was; the new one names it. `crossdock messages show MESSAGE --body` gives
+    the body to edit. Standard output gets the ids of the new message and of its runs as JSON.
+    """
+    from crossdock.cli.replaying import Replaying
+    from crossdock.project import read_project
+
+    project = read_project(place)
+    with open_store(project, create=False) as store:
+        show_json(Replaying(project, store).edit_and_replay(message, body.read()))
+
+
+@messages.command()
+@click.argument("messages", metavar="[MESSAGE]...", nargs=-1)
+@click.option("--text", help="Erase all that hold this text, themselves or in what their runs made of them.")
+@of_project
+def erase(messages: tuple[str, ...], text: str | None, place: str) -> None:
+    """Erase the payloads of messages and all that their runs made of them, for good.
+
+    What became of them stays known. `crossdock messages list --text` lists what --text would erase.
+    """
+    if bool(messages) == bool(text):
+        raise click.UsageError("name the messages, or say --text TEXT")
+    with stored(place) as store:
+        if text:
+            messages = tuple(store.erase_text(text))
+        else:
+            for message in messages:
+                store.erase(message)
+    say(f"{len(messages)} erased")

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, get_args
 
 import click
 
-from crossdock.cli.ending import say, table, write_result
+from crossdock.cli.ending import say, show_error, table, write_result
 from crossdock.errors import InputError, Outcome, printable
 
 if TYPE_CHECKING:
@@ -130,7 +130,7 @@ def show_all(
     if as_json:
         show_json(rows)
     elif rows:
-        lines = [[_cell(row[name]) for name in heads.values()] for row in rows]
+        lines = [cells(row, heads.values()) for row in rows]
         write_result(table([list(heads), *lines]) + "\n", None)
     if len(found) > limit:
         say(f"there are more than {limit}; --limit shows more of them")
@@ -160,7 +160,7 @@ def plain(record: Any) -> dict[str, Any]:
 
 def _plain(value: Any) -> Any:
     if isinstance(value, datetime):
-        return value.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        return value.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
     if isinstance(value, bytes):
         return readable(value)
     if hasattr(value, "_asdict"):
@@ -184,6 +184,11 @@ def readable(payload: bytes) -> Any:
         return {"base64": b64encode(payload).decode()}
 
 
+def cells(row: Mapping[str, Any], names: Iterable[str]) -> list[str]:
+    """Give what a line for people has of a record."""
+    return [_cell(row[name]) for name in names]
+
+
 def _cell(value: Any) -> str:
     return "" if value is None else printable(str(value)).replace("\n", " ")
 
@@ -191,5 +196,26 @@ def _cell(value: Any) -> str:
 def show_rows(title: str, rows: Sequence[Mapping[str, Any]], names: Sequence[str]) -> None:
     """Show a part of a record that has rows, if it has any."""
     if rows:
-        lines = [[_cell(row[name]) for name in names] for row in rows]
+        lines = [cells(row, names) for row in rows]
         write_result(f"\n{title}\n{table([[name.upper() for name in names], *lines])}\n", None)
+
+
+def show_each(ids: Iterable[str], work: Callable[[str], Any]) -> bool:
+    """Do something with each of several things, and print what it gave as JSON.
+
+    What can't be done is told, and the next one comes.
+
+    Returns:
+        Whether there was something that could not be done.
+    """
+    from crossdock.store.errors import NoRecordError, RunStateError, WipedError
+
+    done, refused = dict[str, Any](), False
+    for id_ in ids:
+        try:
+            done[id_] = work(id_)
+        except (NoRecordError, RunStateError, WipedError) as error:
+            show_error(error)
+            refused = True
+    show_json(done)
+    return refused

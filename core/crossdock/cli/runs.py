@@ -1,16 +1,21 @@
 """``crossdock runs``: what runs, what ran, and what to do with it."""
 
+import json
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from crossdock.cli.ending import EXIT_CODES, say
 from crossdock.cli.operating import (
     as_json,
+    cells,
     limited,
     of_project,
+    open_store,
     plain,
     searching,
     show_all,
+    show_each,
     show_facts,
     show_json,
     show_payload,
@@ -31,6 +36,8 @@ HEADS = {
     "FAILED ITEMS": "failed_items",
     "QUEUED": "queued_at",
 }
+
+_LINE = ["at", "level", "step", "text"]
 
 
 @click.group()
@@ -69,3 +76,66 @@ def _show(details: dict[str, Any]) -> None:
         show_payload("error", error)
     if details["final"] is not None:
         show_payload("final state", details["final"])
+
+
+@runs.command()
+@click.argument("run")
+@of_project
+@as_json
+def logs(run: str, place: str, *, as_json: bool) -> None:
+    """Print the log of a run, a line each."""
+    with stored(place) as store:
+        for line in store.history.lines(run):
+            row = plain(line)
+            click.echo(json.dumps(row, ensure_ascii=False) if as_json else "  ".join(cells(row, _LINE)))
+
+
+@runs.command()
+@click.argument("run")
+@of_project
+def cancel(run: str, place: str) -> None:
+    """Cancel a run: one that waits ends now, one that a worker is busy with in a few seconds."""
+    with stored(place) as store:
+        state = store.cancel(run)
+    say("the run was cancelled" if state == "ended" else "the worker of the run is told to end it")
+
+
+@runs.command()
+@click.argument("runs", metavar="[RUN]...", nargs=-1)
+@click.option("--from", "start", metavar="STEP", help="The first step to run again; what the others handed on counts.")
+@click.option("--failed", "only_failed", is_flag=True, help="Run it for the items alone that it put aside.")
+@searching
+@click.option("--dry-run", is_flag=True, help="Only say which runs would be repeated.")
+@of_project
+def retry(
+    runs: tuple[str, ...], start: str | None, search: "Search", place: str, *, only_failed: bool, dry_run: bool
+) -> None:
+    """Repeat runs that ended: those that are named, or all that fit the filters, the oldest first.
+
+    With filters, an --outcome has to be given. Left out are runs that were repeated or dropped
+    before, and those that another one of the batch starts again by its end.
+
+    The new runs use the project as it is now. Standard output gets the id of the new run of each as
+    JSON. The exit code is 3 if one could not be repeated; the others are.
+    """
+    from crossdock.cli.repeating import Repeating  # imported late: --help needs none of it
+    from crossdock.project import read_project
+
+    project = read_project(place)
+    with open_store(project, create=False) as store:
+        repeating = Repeating(project, store, start, only_failed=only_failed)
+        chosen = list(runs) or repeating.fitting(_checked(search))
+        if dry_run:
+            for run in chosen:
+                store.history.run(run)
+            show_json(chosen)
+            return
+        refused = show_each(chosen, repeating.repeat)
+    click.get_current_context().exit(EXIT_CODES["refused"] if refused else 0)
+
+
+def _checked(search: "Search") -> "Search":
+    """Refuse to repeat all runs there are."""
+    if search.outcome is None or search.outcome in ("available", "claimed"):
+        raise click.UsageError("name the runs, or say which: --outcome failed, with --workflow, --since … if you like")
+    return search._replace(unsettled=True)

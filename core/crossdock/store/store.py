@@ -276,6 +276,11 @@ class Store:
             self._erase(found[start : start + retention.CHUNK])
         return found
 
+    @property
+    def file(self) -> Path | None:
+        """The file of SQLite; None for PostgreSQL."""
+        return self._database.file
+
     def faults(self) -> list[str]:
         """Check all of a file of SQLite, and give what is wrong with it."""
         return self._database.faults()

@@ -27,15 +27,24 @@ def state_of(project: Project, claimed: Claimed) -> State:
         raise InputError("what the run received was erased", fix="Ask its sender for the message again.")
     trigger = project.definition(claimed.workflow).triggers.get(claimed.trigger)
     if message.kind == "webhook":
-        state = State(data=_payload(message, message.body, trigger if isinstance(trigger, Webhook) else None))
+        state = State(data=payload_of(message, message.body, trigger if isinstance(trigger, Webhook) else None))
     else:
         state = Message.from_json(message.body, what="the message").state
     request = {} if message.request is None else {"request": dict(message.request)}
     return state | request | {"cursors": dict(claimed.cursors)}
 
 
-def _payload(message: StoredMessage, body: bytes, trigger: Webhook | None) -> object:
-    """Read a body as the inbox did."""
+def payload_of(message: StoredMessage, body: bytes, trigger: Webhook | None) -> object:
+    """Read a body as the inbox did.
+
+    Args:
+        message: The message that it belongs to.
+        body: The body.
+        trigger: What received it, if that is known.
+
+    Raises:
+        RequestError: It is not what an inbox accepts.
+    """
     headers = (message.request or {}).get("headers", {})
     encoding = headers.get("content-encoding", "").encode() or None
     unpacked = unpack_body(body, encoding, gzip=True, limit=1 << 62)

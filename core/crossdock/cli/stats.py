@@ -1,0 +1,36 @@
+"""``crossdock stats``: how much there is of each workflow."""
+
+from typing import Any
+
+import click
+
+from crossdock.cli.ending import table, write_result
+from crossdock.cli.operating import as_json, cells, of_project, plain, show_json, stored
+
+_HEADS = {
+    "WORKFLOW": "workflow",
+    "WAITING": "waiting",
+    "RUNNING": "running",
+    "DEAD": "dead",
+    "FAILED ITEMS": "failed_items",
+    "OLDEST WAITING": "oldest_waiting",
+    "ENDED": "ended",
+}
+
+
+@click.command()
+@of_project
+@as_json
+def stats(place: str, *, as_json: bool) -> None:
+    """Show how many runs of each workflow wait, are in work, are dead, and how the others ended."""
+    with stored(place) as store:
+        rows = [plain(of_workflow) for of_workflow in store.history.stats()]
+    if as_json:
+        show_json(rows)
+    elif rows:
+        lines = [cells(row | {"ended": _counts(row["ended"])}, _HEADS.values()) for row in rows]
+        write_result(table([list(_HEADS), *lines]) + "\n", None)
+
+
+def _counts(ended: dict[str, Any]) -> str:
+    return ", ".join(f"{count} {outcome}" for outcome, count in sorted(ended.items()))

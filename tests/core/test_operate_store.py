@@ -1,0 +1,105 @@
+"""Figures, exports, what is erased by age, and whether all is well, through the real command."""
+
+import csv
+import json
+from datetime import UTC, datetime, timedelta
+
+from crossdock.store.records import NewMessage, Search
+from crossdock.store.store import Store
+from fix_command import Crossdock
+from fix_operate import accept, given_up
+from fix_serve import Served
+
+
+def test_figures_are_shown_for_each_workflow(operated_store: Store, crossdock: Crossdock):
+    given_up(operated_store)
+    operated_store.cancel(accept(operated_store))
+    accept(operated_store)
+
+    [row] = crossdock("stats", "--json").json
+    table = crossdock("stats").stdout.splitlines()
+
+    assert {name: row[name] for name in ("workflow", "waiting", "running", "dead", "ended")} == {
+        "workflow": "visits",
+        "waiting": 1,
+        "running": 0,
+        "dead": 1,
+        "ended": {"cancelled": 1},
+    }
+    assert table[1].split()[:4] == ["visits", "1", "0", "1"]
+    assert table[1].endswith("1 cancelled")
+
+
+def test_exports_have_all_that_fits_and_no_payload(operated_store: Store, crossdock: Crossdock):
+    runs = [accept(operated_store, b'{"id": "Amina"}') for _ in range(250)][::-1]  # more than a page
+
+    lines = crossdock("export", "--format", "jsonl").stdout
+    table = crossdock("export", "messages", "--format", "csv", "--since", "1 hour").stdout
+
+    assert [json.loads(line)["id"] for line in lines.splitlines()] == runs
+    messages = [message.id for message in operated_store.history.messages(Search())]
+    assert [row["id"] for row in csv.DictReader(table.splitlines())] == messages
+    assert "Amina" not in lines + table
+    assert crossdock("export", "--format", "csv", "--workflow", "others").stdout.startswith("id,number,message,")
+
+
+def test_an_export_that_nobody_reads_any_more_is_no_error(operated_store: Store, start_crossdock, crossdock: Crossdock):
+    for _ in range(250):
+        accept(operated_store)
+
+    process = start_crossdock("export", "--format", "csv", redirect="| head -n 1")
+
+    said, complaints = process.communicate(timeout=60)
+    assert said.startswith("id,number")
+    assert complaints == ""
+
+
+def test_what_has_stayed_as_long_as_the_project_says_is_erased(operated: Served, crossdock: Crossdock):
+    file = operated.folder / "project.yaml"
+    retention = "retention: {payloads: 1 days, history: 10 days}\n"
+    file.write_text(retention + file.read_text(encoding="utf-8"), encoding="utf-8")
+    long_ago = datetime.now(UTC) - timedelta(days=30)
+    with Store("sqlite:///.crossdock/crossdock.db", folder=operated.folder) as store:
+        for days in (0, 5, 30):
+            received = datetime.now(UTC) - timedelta(days=days)
+            store.accept(NewMessage("visits", b"{}", received_at=received))
+
+    assert crossdock("prune").json == {"payloads": 1, "messages": 1}
+
+    with operated.store() as store:
+        left = list(store.history.messages(Search()))
+    assert len(left) == 2
+    assert all(message.received_at > long_ago + timedelta(days=1) for message in left)
+
+
+def test_all_is_well(operated_store: Store, crossdock: Crossdock):
+    accept(operated_store)
+
+    done = crossdock("doctor", "--min-free", "0")
+
+    assert done.returncode == 0, done.stdout
+    assert {line.split()[0] for line in done.stdout.splitlines()} == {"well"}
+
+
+def test_what_is_not_well_is_told_with_what_to_do(operated_store: Store, operated: Served, crossdock: Crossdock):
+    given_up(operated_store)
+    operated_store.accept(NewMessage("visits", b"{}", received_at=datetime.now(UTC) + timedelta(days=1)))
+    (operated.folder / "jobs" / "load.py").write_text("from crossdock import Jub\n", encoding="utf-8")
+
+    done = crossdock("doctor", "--min-free", "1000000000", "--json")
+
+    assert done.returncode == 3
+    assert {look["part"] for look in done.json if not look["is_well"]} == {"project", "disk", "clock", "runs"}
+    assert all(look["fix"] for look in done.json if not look["is_well"])
+
+
+def test_a_store_that_is_damaged_is_told(operated_store: Store, operated: Served, crossdock: Crossdock):
+    operated_store.close()
+    (operated.folder / ".crossdock" / "crossdock.db").write_bytes(b"no store" * 1000)
+
+    done = crossdock("doctor", "--json")
+
+    assert done.returncode == 3
+    [look] = [look for look in done.json if look["part"] == "store"]
+    assert not look["is_well"]
+    assert "backup" in look["fix"]
