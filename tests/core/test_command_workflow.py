@@ -242,3 +242,28 @@ def test_options_for_a_workflow_are_refused_for_a_job(crossdock, tmp_path):
     done = crossdock("run", "job.py", "--start", "x")
 
     assert (done.returncode, "are for a workflow of a project" in done.stderr) == (2, True)
+
+
+def test_what_one_environment_leaves_is_nothing_for_another(project, crossdock):
+    folder = project(PROJECT + "environments:\n  test: {settings: {}}\n")
+    crossdock("run", "visits", "--state", "good.json")
+
+    done = crossdock("run", "visits", "--start", "tell", "--env", "test")
+
+    assert (done.returncode, "nothing is kept of 'load'" in done.stderr) == (2, True)
+    crossdock("run", "visits", "--state", "bad.json", "--env", "test")
+    assert kept(folder, "load")["outcome"] == "success"
+    assert stat.S_IMODE((folder / ".crossdock" / "environments").stat().st_mode) == 0o700
+
+
+@pytest.mark.parametrize(
+    ("option", "file"), [("--output", "project.yaml"), ("--report", "project.yaml"), ("--report", "good.json")]
+)
+def test_what_a_run_reads_is_not_overwritten(project, crossdock, option, file):
+    folder = project()
+    before = (folder / file).read_text()
+
+    done = crossdock("run", "visits", "--state", "good.json", option, file)
+
+    assert (done.returncode, (folder / file).read_text()) == (3, before)
+    assert "is read by the run, and would be overwritten; nothing ran" in done.stderr

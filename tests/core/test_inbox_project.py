@@ -93,7 +93,7 @@ def test_a_project_is_served_as_it_is_written(start_server, folder):
     runs = [run for run in server.runs() if run["id"] in kept.headers["x-run-ids"]]
     assert [(run["workflow"], run["trigger"], run["most_attempts"]) for run in runs] == [
         ("visits", "form", 7),
-        ("report", "form", 1),
+        ("report", "form", 3),
     ]
     assert runs[0]["serialize_by"] is not None
     assert runs[1]["serialize_by"] is None

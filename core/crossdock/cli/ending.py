@@ -3,6 +3,7 @@
 import os
 import stat
 import sys
+from collections.abc import Iterable
 from typing import Any
 
 import click
@@ -40,15 +41,23 @@ def say(text: str, *, end: str = "\n") -> None:
         _forget(sys.stderr, 2)
 
 
-def check_output(path: str | None, option: str = "--output") -> None:
-    """Refuse an output file that could not be written, before anything runs."""
+def check_output(path: str | None, option: str = "--output", *, inputs: Iterable[str | None] = ()) -> None:
+    """Refuse an output file that could not be written, or is what something is read from, before anything runs.
+
+    Args:
+        path: The file; nothing is refused without one.
+        option: What named it.
+        inputs: The files that must stay.
+    """
     if path is None:
         return
     from pathlib import Path
 
     target = Path(path)
     problem = None
-    if target.is_symlink():
+    if any(given is not None and os.path.exists(given) and _is_same(path, given) for given in inputs):
+        problem = "is read by the run, and would be overwritten"
+    elif target.is_symlink():
         problem = "is a symbolic link"
     elif target.is_dir():
         problem = "is a folder"
@@ -62,6 +71,10 @@ def check_output(path: str | None, option: str = "--output") -> None:
         )
         show_error(error)
         raise SystemExit(EXIT_CODES["refused"])
+
+
+def _is_same(path: str, other: str) -> bool:
+    return os.path.exists(path) and os.path.samefile(path, other)
 
 
 def write_result(text: str, path: str | None, option: str = "--output") -> None:

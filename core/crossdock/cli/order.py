@@ -42,7 +42,7 @@ class InProject(NamedTuple):
 
         project = read_project(place, environment)
         name = _workflow_of(project, workflow)
-        return cls(project, name, StepOutputs(project.folder, name))
+        return cls(project, name, StepOutputs(project.folder, name, project.environment))
 
     @classmethod
     def named(cls, what: Sequence[str], environment: str | None = None) -> "InProject":

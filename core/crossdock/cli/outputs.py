@@ -28,19 +28,23 @@ class StepOutputs:
     Args:
         project: The folder of the project.
         workflow: The workflow's name.
+        environment: The environment that it runs for; what one leaves is nothing for another.
     """
 
-    def __init__(self, project: Path, workflow: str) -> None:
+    def __init__(self, project: Path, workflow: str, environment: str | None = None) -> None:
         self._kept = project / KEPT
-        self._folder = self._kept / "outputs" / workflow
-        self.cursors = self._kept / "cursors" / f"{workflow}.json"
+        own = self._kept if environment is None else self._kept / "environments" / environment
+        self._folder = own / "outputs" / workflow
+        self.cursors = own / "cursors" / f"{workflow}.json"
         """The file of the workflow's cursors."""
-        self._told = self._kept / "runs" / f"{workflow}.json"
+        self._told = own / "runs" / f"{workflow}.json"
+        self._folders = [self._kept, own.parent, own, self._folder.parent, self._folder]
+        self._folders += [self.cursors.parent, self._told.parent]
 
     def make(self) -> None:
         """Make the folders, with a note for git that nothing in them is to be kept there."""
         try:
-            for folder in (self._kept, self._folder.parent, self._folder, self.cursors.parent, self._told.parent):
+            for folder in self._folders:
                 os.makedirs(folder, mode=0o700, exist_ok=True)
             ignored = self._kept / ".gitignore"
             if not ignored.exists():

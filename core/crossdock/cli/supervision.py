@@ -43,8 +43,9 @@ def supervise(order: Order, output: str | None, timeout: float | None) -> int:
         timeout: Seconds after which the run is killed.
     """
     message = Message.from_file(order.input, order.input_form) if order.input is not None else Message(State())
-    check_output(output)
-    check_output(order.page, "--report")
+    sources = [order.file, order.credentials, order.cursors]
+    check_output(output, inputs=sources)
+    check_output(order.page, "--report", inputs=[*sources, order.input])
     if isinstance(order.what, InProject):
         order.what.outputs.make()
     if order.cursors is None:

@@ -8,6 +8,7 @@ from typing import Any
 from crossdock.errors import InputError, closest
 from crossdock.job import Job, load_function, load_job
 from crossdock.project.shape import (
+    STORE,
     AdaptorChoice,
     EachDefinition,
     EdgeDefinition,
@@ -36,7 +37,7 @@ class Project:
         self.folder = file.parent
         self.name = shape.name or self.folder.resolve().name
         self.environment = environment
-        self.store: str = shape.store
+        self.store: str = _store_of(shape, environment)
         self.serve: Serve = shape.serve
         self.retention: Retention = shape.retention
         self.adaptors: AdaptorChoice = shape.adaptors
@@ -145,6 +146,13 @@ class _Contains:
 
 def _each(each: EachDefinition) -> Each:
     return Each(each.items, each.key, each.concurrency, each.on_error)
+
+
+def _store_of(shape: ProjectFile, environment: str | None) -> str:
+    """Give the store: what is accepted for one environment must not run in another."""
+    if environment is None or shape.store != STORE:
+        return shape.store
+    return STORE.replace("crossdock.db", f"environments/{environment}/crossdock.db")
 
 
 def _environment(file: Path, shape: ProjectFile, name: str | None) -> Environment:
