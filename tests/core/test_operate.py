@@ -57,6 +57,7 @@ def test_a_message_is_listed_without_its_payload_and_shown_with_it(operated_stor
 
     listed = crossdock("messages", "list")
     [row] = crossdock("messages", "list", "--json").json
+    accept(operated_store, b'{"id": "Juma"}')
     shown = crossdock("messages", "show", message)
     whole = crossdock("messages", "show", message, "--json").json
 

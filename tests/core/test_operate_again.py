@@ -182,6 +182,7 @@ def test_a_message_that_no_inbox_received_starts_what_it_started(operated: Serve
 
     assert operated.run(new).run.outcome == "success"
     assert operated.file("check.txt") == ["5", "5"]
+    assert len(crossdock("messages", "replay", given["message_id"]).json[given["message_id"]]) == 1
 
 
 def test_what_was_erased_is_neither_shown_nor_replayed(operated: Served, operated_store: Store, crossdock: Crossdock):
