@@ -6,7 +6,7 @@ import pytest
 from crossdock.store.records import Search
 from crossdock.store.store import Store
 from fix_command import Crossdock
-from fix_operate import accept, given_up
+from fix_operate import CHECK, LOAD, PROJECT, accept, given_up
 from fix_serve import Served
 
 
@@ -127,3 +127,16 @@ def test_a_project_that_was_never_served_has_nothing_to_show(operated: Served, c
     assert refused.returncode == 3
     assert "fix: Start `crossdock serve` once" in refused.stderr
     assert not (operated.folder / ".crossdock").exists()
+
+
+def test_the_store_of_another_environment_is_another_one(operated: Served, crossdock: Crossdock):
+    operated.write(PROJECT + "environments:\n  test: {settings: {}}\n", check=CHECK, load=LOAD)
+    folder = operated.folder / ".crossdock" / "environments" / "test"
+    with Store(f"sqlite:///{folder / 'crossdock.db'}", folder=operated.folder) as store:
+        run = accept(store)
+
+    here = crossdock("runs", "list", "--project", operated.folder)
+    there = crossdock("runs", "list", "--project", operated.folder, "--env", "test", "--json")
+
+    assert (here.returncode, "nothing" in here.stderr or "store" in here.stderr) == (3, True)
+    assert [listed["id"] for listed in there.json] == [run]

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 import click
 
 from crossdock.cli.ending import say
-from crossdock.cli.operating import as_json, limited, of_project, show_all, show_json, stored
+from crossdock.cli.operating import Place, as_json, limited, of_project, show_all, show_json, stored
 from crossdock.cli.runs import HEADS
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ def dead() -> None:
 @limited
 @of_project
 @as_json
-def list_(place: str, limit: int, *, as_json: bool) -> None:
+def list_(place: Place, limit: int, *, as_json: bool) -> None:
     """List the runs that were given up, the newest first; `crossdock runs show` has all of one."""
     from crossdock.store.records import Search  # imported late: --help needs none of it
 
@@ -32,7 +32,7 @@ def list_(place: str, limit: int, *, as_json: bool) -> None:
 @dead.command()
 @click.argument("runs", metavar="RUN...", nargs=-1, required=True)
 @of_project
-def replay(runs: tuple[str, ...], place: str) -> None:
+def replay(runs: tuple[str, ...], place: Place) -> None:
     """Run dead runs again, from their first step.
 
     Standard output gets the id of the new run of each as JSON. All are looked up first: if one of
@@ -46,7 +46,7 @@ def replay(runs: tuple[str, ...], place: str) -> None:
 @dead.command()
 @click.argument("runs", metavar="RUN...", nargs=-1, required=True)
 @of_project
-def drop(runs: tuple[str, ...], place: str) -> None:
+def drop(runs: tuple[str, ...], place: Place) -> None:
     """Let dead runs go: they have ended, and nothing keeps their payload any more."""
     with stored(place) as store:
         _check_dead(store, runs)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import click
 
 from crossdock.cli.ending import EXIT_CODES, table, write_result
-from crossdock.cli.operating import as_json, of_project, open_store, plain, show_json
+from crossdock.cli.operating import Place, as_json, of_project, open_store, plain, show_json
 from crossdock.errors import CrossdockError, printable
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ class Look(NamedTuple):
 )
 @of_project
 @as_json
-def doctor(place: str, min_free: int, *, as_json: bool) -> None:
+def doctor(place: Place, min_free: int, *, as_json: bool) -> None:
     """Look whether all is well: the project, its store, the disk, the clock.
 
     All of a store of SQLite is read, so it takes as long as that. The exit code is 3 if something is
@@ -58,18 +58,18 @@ def _line(look: Look) -> list[str]:
     return ["well" if look.is_well else "FAULT", look.part, printable(look.said + fix).replace("\n", " ")]
 
 
-def _looks(place: str, min_free: int) -> Iterator[Look]:
-    from crossdock.project import project_file, read_project  # imported late: --help needs none of it
+def _looks(place: Place, min_free: int) -> Iterator[Look]:
+    from crossdock.project import project_file  # imported late: --help needs none of it
     from crossdock.project.check import check_project
 
-    found = check_project(project_file(place))
+    found = check_project(project_file(place.folder))
     faults = [finding for finding in found.findings if not finding.is_advice]
     for fault in faults:
         yield Look("project", is_well=False, said=f"{fault.file}:{fault.line}: {fault.message}", fix=fault.fix)
     if not faults:
         yield Look("project", is_well=True, said=f"{len(found.files)} files have no faults")
     try:
-        yield from _of_store(read_project(place), min_free)
+        yield from _of_store(place.project(), min_free)
     except CrossdockError as error:
         yield Look("store", is_well=False, said=error.message, fix=error.fix)
 

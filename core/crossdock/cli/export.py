@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import click
 
 from crossdock.cli.messages import PAYLOAD
-from crossdock.cli.operating import of_project, plain, searching, stored
+from crossdock.cli.operating import Place, of_project, plain, searching, stored
 
 if TYPE_CHECKING:
     from crossdock.store.records import Search
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 )
 @searching
 @of_project
-def export(what: Literal["runs", "messages"], format_: str, search: "Search", place: str) -> None:
+def export(what: Literal["runs", "messages"], format_: str, search: "Search", place: Place) -> None:
     """Write all runs, or all messages, to standard output, the newest first.
 
     They are written while they are read, however many there are. Payloads are not among it.

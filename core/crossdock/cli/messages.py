@@ -6,6 +6,7 @@ import click
 
 from crossdock.cli.ending import EXIT_CODES, say
 from crossdock.cli.operating import (
+    Place,
     as_json,
     limited,
     of_project,
@@ -44,7 +45,7 @@ def messages() -> None:
 @limited
 @of_project
 @as_json
-def list_(search: "Search", place: str, limit: int, *, as_json: bool) -> None:
+def list_(search: "Search", place: Place, limit: int, *, as_json: bool) -> None:
     """List messages without their payload, the newest first."""
     with stored(place) as store:
         show_all(store.history.messages(search), _HEADS, limit, as_json=as_json, without=PAYLOAD)
@@ -55,7 +56,7 @@ def list_(search: "Search", place: str, limit: int, *, as_json: bool) -> None:
 @click.option("--body", is_flag=True, help="Print its body alone, byte by byte.")
 @of_project
 @as_json
-def show(message: str, place: str, *, body: bool, as_json: bool) -> None:
+def show(message: str, place: Place, *, body: bool, as_json: bool) -> None:
     """Show a message with its payload, and the runs that it started."""
     from crossdock.cli.replaying import whole  # imported late: --help needs none of it
     from crossdock.store.records import Search
@@ -81,16 +82,15 @@ def _show(message: dict[str, Any]) -> None:
 @messages.command()
 @click.argument("messages", metavar="MESSAGE...", nargs=-1, required=True)
 @of_project
-def replay(messages: tuple[str, ...], place: str) -> None:
+def replay(messages: tuple[str, ...], place: Place) -> None:
     """Receive messages again: the filters decide anew, and what passes them starts new runs.
 
     Standard output gets the ids of the new runs of each as JSON. The exit code is 3 if one could not
     be replayed; the others are.
     """
     from crossdock.cli.replaying import Replaying  # imported late: --help needs none of it
-    from crossdock.project import read_project
 
-    project = read_project(place)
+    project = place.project()
     with open_store(project, create=False) as store:
         refused = show_each(messages, Replaying(project, store).replay)
     click.get_current_context().exit(EXIT_CODES["refused"] if refused else 0)
@@ -100,16 +100,15 @@ def replay(messages: tuple[str, ...], place: str) -> None:
 @click.argument("message")
 @click.option("--body", type=click.File("rb"), required=True, help="The file with the new body; - for standard input.")
 @of_project
-def edit_and_replay(message: str, body: BinaryIO, place: str) -> None:
+def edit_and_replay(message: str, body: BinaryIO, place: Place) -> None:
     """Receive another body in the place of a message.
 
     The message stays as it was; the new one names it. `crossdock messages show MESSAGE --body` gives
     the body to edit. Standard output gets the ids of the new message and of its runs as JSON.
     """
     from crossdock.cli.replaying import Replaying
-    from crossdock.project import read_project
 
-    project = read_project(place)
+    project = place.project()
     with open_store(project, create=False) as store:
         show_json(Replaying(project, store).edit_and_replay(message, body.read()))
 
@@ -118,7 +117,7 @@ def edit_and_replay(message: str, body: BinaryIO, place: str) -> None:
 @click.argument("messages", metavar="[MESSAGE]...", nargs=-1)
 @click.option("--text", help="Erase all that hold this text, themselves or in what their runs made of them.")
 @of_project
-def erase(messages: tuple[str, ...], text: str | None, place: str) -> None:
+def erase(messages: tuple[str, ...], text: str | None, place: Place) -> None:
     """Erase the payloads of messages and all that their runs made of them, for good.
 
     What became of them stays known. `crossdock messages list --text` lists what --text would erase.

@@ -6,7 +6,7 @@ from base64 import b64encode
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from itertools import islice
-from typing import TYPE_CHECKING, Any, TypeVar, get_args
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar, get_args
 
 import click
 
@@ -37,11 +37,31 @@ def _moment(_: click.Context, option: click.Parameter, text: str | None) -> date
     return moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
 
 
-def of_project(command: F) -> F:
-    """Give a command the option that says whose store it is about."""
-    return click.option(
-        "--project", "place", metavar="FOLDER", default=".", help="The project; by default the folder you are in."
-    )(command)
+class Place(NamedTuple):
+    """Whose store a command is about."""
+
+    folder: str
+    environment: str | None
+
+    def project(self) -> "Project":
+        """Read the project."""
+        from crossdock.project import read_project  # imported late: --help needs none of it
+
+        return read_project(self.folder, self.environment)
+
+
+def of_project(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a command the options that say whose store it is about; it gets them as ``place``."""
+
+    @functools.wraps(command)
+    def with_place(*args: Any, folder: str, env: str | None, **options: Any) -> Any:
+        return command(*args, place=Place(folder, env), **options)
+
+    env = click.option("--env", metavar="NAME", help="The environment that it is served for.")
+    folder = click.option(
+        "--project", "folder", metavar="FOLDER", default=".", help="The project; by default the folder you are in."
+    )
+    return folder(env(with_place))
 
 
 def as_json(command: F) -> F:
@@ -102,15 +122,13 @@ def open_store(project: "Project", **options: Any) -> "Store":
     )
 
 
-def stored(place: str) -> "Store":
+def stored(place: Place) -> "Store":
     """Open the store of the project at a place; it has to be there.
 
     Raises:
         StoreMissingError: Nothing was ever served.
     """
-    from crossdock.project import read_project
-
-    return open_store(read_project(place), create=False)
+    return open_store(place.project(), create=False)
 
 
 def show_all(

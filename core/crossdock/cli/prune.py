@@ -2,12 +2,12 @@
 
 import click
 
-from crossdock.cli.operating import of_project, plain, show_json, stored
+from crossdock.cli.operating import Place, of_project, plain, show_json, stored
 
 
 @click.command()
 @of_project
-def prune(place: str) -> None:
+def prune(place: Place) -> None:
     """Erase what has stayed as long as the project says under retention.
 
     Standard output gets how many payloads were erased and how many messages were forgotten, as JSON.

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from crossdock.errors import InputError, closest
-from crossdock.store.errors import RunStateError
+from crossdock.store.errors import NoRecordError, RunStateError
 
 if TYPE_CHECKING:
     from crossdock.project.project import Project
@@ -55,7 +55,10 @@ class Repeating:
         while found.kind in ("flow", "catch") and found.request is not None:
             run = str(found.request["run"])
             yield run
-            found = self._store.history.run(run).message
+            try:
+                found = self._store.history.run(run).message
+            except NoRecordError:  # it was pruned, and can't be in the batch
+                return
 
     def _kept(self, run: str, start: str) -> set[str]:
         """Give the steps of a run whose end counts if it starts at a step: all but that and those behind it."""

@@ -7,6 +7,7 @@ import click
 
 from crossdock.cli.ending import EXIT_CODES, say
 from crossdock.cli.operating import (
+    Place,
     as_json,
     cells,
     limited,
@@ -50,7 +51,7 @@ def runs() -> None:
 @limited
 @of_project
 @as_json
-def list_(search: "Search", place: str, limit: int, *, as_json: bool) -> None:
+def list_(search: "Search", place: Place, limit: int, *, as_json: bool) -> None:
     """List runs, the newest first."""
     with stored(place) as store:
         show_all(store.history.runs(search), HEADS, limit, as_json=as_json)
@@ -60,7 +61,7 @@ def list_(search: "Search", place: str, limit: int, *, as_json: bool) -> None:
 @click.argument("run")
 @of_project
 @as_json
-def show(run: str, place: str, *, as_json: bool) -> None:
+def show(run: str, place: Place, *, as_json: bool) -> None:
     """Show a run: its attempts, its steps, its error, and the states that they left."""
     with stored(place) as store:
         details = plain(store.history.run(run))
@@ -82,7 +83,7 @@ def _show(details: dict[str, Any]) -> None:
 @click.argument("run")
 @of_project
 @as_json
-def logs(run: str, place: str, *, as_json: bool) -> None:
+def logs(run: str, place: Place, *, as_json: bool) -> None:
     """Print the log of a run, a line each."""
     with stored(place) as store:
         for line in store.history.lines(run):
@@ -93,7 +94,7 @@ def logs(run: str, place: str, *, as_json: bool) -> None:
 @runs.command()
 @click.argument("run")
 @of_project
-def cancel(run: str, place: str) -> None:
+def cancel(run: str, place: Place) -> None:
     """Cancel a run: one that waits ends now, one that a worker is busy with in a few seconds."""
     with stored(place) as store:
         state = store.cancel(run)
@@ -108,7 +109,7 @@ def cancel(run: str, place: str) -> None:
 @click.option("--dry-run", is_flag=True, help="Only say which runs would be repeated.")
 @of_project
 def retry(
-    runs: tuple[str, ...], start: str | None, search: "Search", place: str, *, only_failed: bool, dry_run: bool
+    runs: tuple[str, ...], start: str | None, search: "Search", place: Place, *, only_failed: bool, dry_run: bool
 ) -> None:
     """Repeat runs that ended: those that are named, or all that fit the filters, the oldest first.
 
@@ -119,9 +120,8 @@ def retry(
     JSON. The exit code is 3 if one could not be repeated; the others are.
     """
     from crossdock.cli.repeating import Repeating  # imported late: --help needs none of it
-    from crossdock.project import read_project
 
-    project = read_project(place)
+    project = place.project()
     with open_store(project, create=False) as store:
         repeating = Repeating(project, store, start, only_failed=only_failed)
         chosen = list(runs) or repeating.fitting(_checked(search))

@@ -5,7 +5,7 @@ from typing import Any
 import click
 
 from crossdock.cli.ending import table, write_result
-from crossdock.cli.operating import as_json, cells, of_project, plain, show_json, stored
+from crossdock.cli.operating import Place, as_json, cells, of_project, plain, show_json, stored
 
 _HEADS = {
     "WORKFLOW": "workflow",
@@ -21,7 +21,7 @@ _HEADS = {
 @click.command()
 @of_project
 @as_json
-def stats(place: str, *, as_json: bool) -> None:
+def stats(place: Place, *, as_json: bool) -> None:
     """Show how many runs of each workflow wait, are in work, are dead, and how the others ended."""
     with stored(place) as store:
         rows = [plain(of_workflow) for of_workflow in store.history.stats()]
