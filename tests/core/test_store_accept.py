@@ -129,7 +129,7 @@ def test_one_message_that_can_not_be_kept_does_not_hurt_its_batch(store):
 def test_messages_that_wait_share_one_turn_of_the_disk(tmp_path):
     """Counted by the system calls of a process: fewer syncs than messages."""
     if which("strace") is None:
-        pytest.skip("needs strace")
+        pytest.skip("there is no strace to count syncs with: apt-get install strace")
     source = """
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -158,9 +158,8 @@ def test_every_connection_syncs_each_commit(tmp_path):
             assert pragmas == [2, "wal"]
 
 
+@pytest.mark.parametrize("store_url", ["postgresql"], indirect=True)  # it alone has the setting
 def test_a_server_that_was_told_not_to_sync_is_told_otherwise(postgres, open_store, store_url):
-    if store_url.startswith("sqlite"):
-        pytest.skip("PostgreSQL alone has the setting")
     postgres.execute(
         "DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET synchronous_commit = off', current_database()); END $$"
     )

@@ -159,8 +159,8 @@ def test_ht_23_a_connection_has_a_limit_of_its_own(deaf_port, run_job, monkeypat
     monkeypatch.setattr("crossdock_http.transport._CONNECT", 0.2)
     credentials = {"api": {"adaptor": "http", "base_url": deaf_port.url}}
 
-    with takes(0.9, 5):  # two tries, and the pause between them
-        run = run_job(http.post("/x", {}, timeout=1), credentials=credentials)
+    with takes(0.9, 5):  # some tries, and the pauses between them, before the deadline
+        run = run_job(http.post("/x", {}, timeout=5), credentials=credentials)
 
     assert type(run.error) is HttpConnectionError
 
