@@ -6,8 +6,8 @@ import pytest
 from crossdock import Job, Run, Step, Workflow, set_data
 from crossdock.errors import InputError
 from crossdock.filter import Filter, contains
+from crossdock.testing import Postgres
 from crossdock.workflow import Edge
-from fix_postgres import Postgres
 from hypothesis import HealthCheck, Phase, assume, given, settings
 from hypothesis import strategies as st
 
