@@ -47,8 +47,8 @@ def cli() -> None:
     """Run jobs made of adaptors' operations against incoming data."""
 
 
-def main() -> None:
-    """Be the command ``crossdock``."""
+def add_commands() -> click.Group:
+    """Add our own commands, and give the group of them all."""
     from crossdock.cli.adaptors import adaptors
     from crossdock.cli.check import check
     from crossdock.cli.credentials import credentials
@@ -66,8 +66,6 @@ def main() -> None:
     from crossdock.cli.serve import serve
     from crossdock.cli.stats import stats
     from crossdock.cli.trigger import trigger
-    from crossdock.errors import PluginError
-    from crossdock.plugins import Plugins
 
     for command in (
         run,
@@ -89,6 +87,15 @@ def main() -> None:
         project,
     ):
         cli.add_command(command)
+    return cli
+
+
+def main() -> None:
+    """Be the command ``crossdock``."""
+    from crossdock.errors import PluginError
+    from crossdock.plugins import Plugins
+
+    add_commands()
     plugins = Plugins()
     plugins.load()
     for name, error in plugins.broken.items():
