@@ -1,6 +1,7 @@
 """Policy: whether a run is tried again, when, and who is told of its end."""
 
 from collections.abc import Callable, Iterator, Mapping
+from datetime import datetime
 from random import random
 from typing import Any
 
@@ -48,12 +49,7 @@ def after_crash(definition: WorkflowDefinition, claimed: Claimed) -> Again:
     return Again(min(usual, _AFTER_A_CRASH) * 2.0 ** (claimed.attempt - 1) * (1 - _JITTER * random()))  # noqa: S311
 
 
-def is_last(claimed: Claimed, end: Finish) -> bool:
-    """Tell whether a run does not go on after an attempt."""
-    return end.dead or end.again is None or claimed.attempt >= claimed.most_attempts
-
-
-def followers(project: Project, claimed: Claimed, end: Finish, version: str) -> Iterator[NewMessage]:
+def followers(project: Project, version: str, claimed: Claimed, end: Finish, _: datetime) -> Iterator[NewMessage]:
     """Give the messages for the workflows that wait for the end of a run.
 
     They receive its final state, without what it wrote down; ``state.request`` says which run it
