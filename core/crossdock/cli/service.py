@@ -28,6 +28,7 @@ from crossdock.worker.clock import Clock
 from crossdock.worker.forking import Forks
 from crossdock.worker.housekeeping import Housekeeping
 from crossdock.worker.pool import Pool
+from crossdock.worker.silence import Silence
 
 _logger = logging.getLogger("crossdock.serve")
 
@@ -62,13 +63,15 @@ class Service:
             return asyncio.run(self._serve(store, listening))
 
     def _store(self) -> Store:
-        follow = partial(policy.followers, self._project, self._version)
+        follow = partial(policy.following, self._project, self._version)
         return open_store(self._project, serving=True, most_waiting=self._project.serve.max_pending, follow=follow)
 
     async def _serve(self, store: Store, listening: socket.socket) -> int:
         project, version = self._project, self._version
         pool = Pool(project, version, store, self._forks, self._workers)
-        clock, housekeeping = Clock(project, version, store, on_tick=pool.wake), Housekeeping(store, pool.wake)
+        clock = Clock(project, version, store, on_tick=pool.wake)
+        silence = Silence(project, version, store, on_notice=pool.wake)
+        housekeeping = Housekeeping(store, pool.wake, silence)
         app = inbox(_addresses(project), _Waking(store, pool.wake), runs=store.history, version=version)
         server = Server(configuration(app))
         server.capture_signals = nullcontext  # type: ignore[assignment] # they are ours

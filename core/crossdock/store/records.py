@@ -6,8 +6,8 @@ from typing import Any, Literal, NamedTuple
 
 from crossdock.errors import Outcome
 
-Kind = Literal["webhook", "cron", "flow", "catch", "manual"]
-"""What kind of trigger received a message."""
+Kind = Literal["webhook", "cron", "flow", "catch", "notice", "manual"]
+"""What kind of trigger received a message; a notice tells somebody of what happened."""
 
 RunState = Literal["available", "claimed", "ended", "dead"]
 """Where a run is: waiting, with a worker, at its end, or given up until somebody replays or drops it."""

@@ -188,7 +188,7 @@ class Attempt:
         if self._why == "cancelled":
             return Finish("cancelled", error=error_record(CancelledRunError()))
         if late:
-            return Finish("killed", error=error_record(self._over_time()))
+            return Finish("killed", error=self._placed(self._over_time()))
         error = ExitedError(f"the run's process ended with {how(status)} without a result")
         return Finish("crashed", error=self._placed(error), again=policy.after_crash(self._definition, self._claimed))
 

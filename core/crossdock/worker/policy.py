@@ -14,6 +14,7 @@ from crossdock.server.addresses import target
 from crossdock.state import encode
 from crossdock.store.records import Again, Claimed, Finish, NewMessage
 from crossdock.walk import CUT_SHORT, GONE_WELL
+from crossdock.worker.notices import of_end, origin_of
 
 _AFTER_A_CRASH = 1.0
 """How many seconds to wait before the second attempt, if the first one's process was gone."""
@@ -49,7 +50,13 @@ def after_crash(definition: WorkflowDefinition, claimed: Claimed) -> Again:
     return Again(min(usual, _AFTER_A_CRASH) * 2.0 ** (claimed.attempt - 1) * (1 - _JITTER * random()))  # noqa: S311
 
 
-def followers(project: Project, version: str, claimed: Claimed, end: Finish, _: datetime) -> Iterator[NewMessage]:
+def following(project: Project, version: str, claimed: Claimed, end: Finish, at: datetime) -> Iterator[NewMessage]:
+    """Give the messages that follow from the end of a run: for workflows that wait for it, and notices."""
+    yield from _followers(project, version, claimed, end)
+    yield from of_end(project, version, claimed, end, at)
+
+
+def _followers(project: Project, version: str, claimed: Claimed, end: Finish) -> Iterator[NewMessage]:
     """Give the messages for the workflows that wait for the end of a run.
 
     They receive its final state, without what it wrote down; ``state.request`` says which run it
@@ -71,6 +78,7 @@ def _follower(follows: Target, claimed: Claimed, end: Finish, version: str) -> N
     errors = final.get("errors") or ({claimed.workflow: dict(end.error)} if end.error is not None else {})
     state = {key: value for key, value in final.items() if key not in ("cursors", "errors", "failed", "warnings")}
     request = {"workflow": claimed.workflow, "run": claimed.run, "outcome": end.outcome, "errors": errors}
+    request |= origin_of(claimed.message)
     return NewMessage(
         source=f"after:{claimed.workflow}:{follows.workflow}:{follows.trigger}",
         kind="flow" if end.outcome in GONE_WELL else "catch",
