@@ -212,6 +212,8 @@ class Retention(Part):
 class Notice(Part):
     """Who is told of what."""
 
+    model_config = ConfigDict(json_schema_extra={"dependentRequired": {"headers": ["webhook"]}})
+
     choice = ("workflow", "webhook")
 
     workflow: Name | None = None
