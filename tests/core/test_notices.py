@@ -24,9 +24,15 @@ PROJECT = """
         limits: {seconds: 1}
         triggers: {form: {webhook: quick}}
         notify: NOTIFY
-        steps: {load: {job: jobs/load.py}}
+        steps: {load: {job: jobs/load.py, next: {handle: on_failure}}, handle: {job: jobs/write.py}}
+      short:
+        triggers: {form: {webhook: short}}
+        notify: NOTIFY
+        steps: {load: {job: jobs/load.py, limits: {seconds: 1}, next: {handle: on_failure}}, handle: {job: jobs/write.py}}
       tell: {steps: {write: {job: jobs/write.py}}}
-      alert: {triggers: {visits: {after: {failure: visits}}, quick: {after: {failure: quick}}}, steps: {write: {job: jobs/write.py}}}
+      alert:
+        triggers: {visits: {after: {failure: visits}}, quick: {after: {failure: quick}}, short: {after: {failure: short}}}
+        steps: {write: {job: jobs/write.py}}
 """
 TOLD = PROJECT.replace("NOTIFY", "{workflow: tell}")
 RUNS = """
@@ -66,22 +72,28 @@ ENDS = {
 }
 
 
+STUBBORN = "while True:\n    try:\n        time.sleep(60)\n    except BaseException: pass"
+TOO_SLOW = dict.fromkeys(("quick", "short"), ("failed", "killed", "timeout"))
+
+
 def test_somebody_is_told_of_every_bad_end_whatever_ended_the_process(served: Served):
     served.write(TOLD, load=RUNS, write=WRITES)
     served.start()
     ids = {code: served.post("visits", {"name": PATIENT, "code": code})[0] for code in ENDS}
-    stubborn = "while True:\n    try:\n        time.sleep(60)\n    except BaseException: pass"
-    ids[stubborn] = served.post("quick", {"name": PATIENT, "code": stubborn})[0]
+    for workflow in TOO_SLOW:
+        ids[workflow] = served.post(workflow, {"name": PATIENT, "code": STUBBORN})[0]
 
     notices = {notice["run"]: notice["data"] for notice in told(served, "tell", len(ids))}
     alerts = {alert["run"]: alert for alert in told(served, "alert", len(ids))}
 
     assert set(notices) == set(alerts) == set(ids.values())
-    for code, (event, outcome, error) in {**ENDS, stubborn: ("failed", "killed", "timeout")}.items():
+    for code, (event, outcome, error) in {**ENDS, **TOO_SLOW}.items():
         notice = notices[ids[code]]
         assert (notice["event"], notice["outcome"], notice["error"], notice["step"]) == (event, outcome, error, "load")
         assert alerts[ids[code]]["outcome"] == outcome
     assert PATIENT not in repr(notices)
+    for workflow in TOO_SLOW:
+        assert served.run(ids[workflow]).steps == (), "no edge is followed: its process is gone"
 
 
 def test_a_notice_holds_ids_names_codes_times_and_counts_and_nothing_else(served: Served):
