@@ -8,6 +8,7 @@ import signal
 import socket
 from collections.abc import Callable
 from contextlib import nullcontext
+from functools import partial
 from typing import Any
 
 from uvicorn import Server
@@ -22,10 +23,12 @@ from crossdock.server.addresses import addresses_of
 from crossdock.server.inbox import inbox
 from crossdock.server.protocol import configuration
 from crossdock.store.store import Store
+from crossdock.worker import policy
 from crossdock.worker.clock import Clock
 from crossdock.worker.forking import Forks
 from crossdock.worker.housekeeping import Housekeeping
 from crossdock.worker.pool import Pool
+from crossdock.worker.silence import Silence
 
 _logger = logging.getLogger("crossdock.serve")
 
@@ -43,6 +46,7 @@ class Service:
         self._project = project
         self._forks = forks
         self._workers = workers
+        self._version = project.version()
 
     def run(self, host: str, port: int) -> int:
         """Serve until a signal says to end, and give the exit code.
@@ -59,12 +63,15 @@ class Service:
             return asyncio.run(self._serve(store, listening))
 
     def _store(self) -> Store:
-        return open_store(self._project, serving=True, most_waiting=self._project.serve.max_pending)
+        follow = partial(policy.following, self._project, self._version)
+        return open_store(self._project, serving=True, most_waiting=self._project.serve.max_pending, follow=follow)
 
     async def _serve(self, store: Store, listening: socket.socket) -> int:
-        project, version = self._project, self._project.version()
+        project, version = self._project, self._version
         pool = Pool(project, version, store, self._forks, self._workers)
-        clock, housekeeping = Clock(project, version, store, on_tick=pool.wake), Housekeeping(store, pool.wake)
+        clock = Clock(project, version, store, on_tick=pool.wake)
+        silence = Silence(project, version, store, on_notice=pool.wake)
+        housekeeping = Housekeeping(store, pool.wake, silence)
         app = inbox(_addresses(project), _Waking(store, pool.wake), runs=store.history, version=version)
         server = Server(configuration(app))
         server.capture_signals = nullcontext  # type: ignore[assignment] # they are ours

@@ -76,8 +76,9 @@ def workflows_are_there(source: Source, shape: ProjectFile) -> Iterator[Finding]
 
 
 def workflows_run_in_no_circle(source: Source, shape: ProjectFile) -> Iterator[Finding]:
-    """Find workflows that run, or start, each other in a circle."""
-    for what, named in (("run", _nested(shape)), ("start", _upstream(shape))):
+    """Find workflows that run, start or tell each other in a circle."""
+    told = [(path, name) for path, name in _told(shape) if path[0] == "workflows"]
+    for what, named in (("run", _nested(shape)), ("start", _upstream(shape)), ("tell", told)):
         ways = [(path, str(path[1]), name) for path, name in named]
         edges = {
             name: [to for _, origin, to in ways if origin == name and to in shape.workflows] for name in shape.workflows

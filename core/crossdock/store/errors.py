@@ -12,7 +12,8 @@ StoreError                    something in the store did not go as asked
 ├── StaleLeaseError           the run belongs to another worker now, or to nobody
 ├── NoRecordError             there is no such message or run
 ├── WipedError                what would be run again was erased
-└── RunStateError             the run is not in a state in which that can be done
+├── RunStateError             the run is not in a state in which that can be done
+└── WorkerGoneError           the worker that held a run was gone before its end
 """
 
 from crossdock.errors import CrossdockError
@@ -125,3 +126,11 @@ class RunStateError(StoreError):
     code = "run_state"
     fix = "Look at it with `crossdock runs show`."
     outcome = "refused"
+
+
+class WorkerGoneError(StoreError):
+    """The worker that held a run was gone before its end."""
+
+    code = "worker_gone"
+    fix = "Look into the log of the server for why it ended, then replay the run."
+    outcome = "crashed"

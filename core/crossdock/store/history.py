@@ -4,6 +4,7 @@ Lists are read page by page, so that one who reads a long one slowly holds up no
 """
 
 from collections.abc import Iterator
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Select, exists, func, or_, select
@@ -11,6 +12,7 @@ from sqlalchemy import ColumnElement, Connection, Select, exists, func, or_, sel
 from crossdock.store import schema
 from crossdock.store.database import Database
 from crossdock.store.errors import NoRecordError
+from crossdock.store.progress import GONE_WELL
 from crossdock.store.reading import MESSAGE_FACTS, decoded, kept_steps, message_of, stored_message
 from crossdock.store.records import (
     Attempt,
@@ -79,6 +81,14 @@ class History:
         with self._database.read() as connection:
             row = connection.execute(ended).first()
         return None if row is None else RunEnd(*row)
+
+    def succeeded_at(self, workflow: str) -> datetime | None:
+        """Tell when a run of a workflow last succeeded, at least in part; None if none has that is known of."""
+        well = (_run.c.workflow == workflow, _run.c.state == "ended", _run.c.outcome.in_(GONE_WELL))
+        newest = select(_run.c.ended_at).where(*well).order_by(_run.c.number.desc()).limit(PAGE).subquery()
+        with self._database.read() as connection:
+            last = connection.scalar(select(func.max(newest.c.ended_at)))
+        return None if last is None else moment(last)
 
     def lines(self, id_: str) -> Iterator[Line]:
         """Give the log of a run; what was over its limit is told at the end."""

@@ -1,13 +1,13 @@
 """What goes into the store and what comes out of it."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal, NamedTuple
 
 from crossdock.errors import Outcome
 
-Kind = Literal["webhook", "cron", "flow", "catch", "manual"]
-"""What kind of trigger received a message."""
+Kind = Literal["webhook", "cron", "flow", "catch", "notice", "manual"]
+"""What kind of trigger received a message; a notice tells somebody of what happened."""
 
 RunState = Literal["available", "claimed", "ended", "dead"]
 """Where a run is: waiting, with a worker, at its end, or given up until somebody replays or drops it."""
@@ -122,8 +122,13 @@ class Finish(NamedTuple):
     again: Again | None = None
     dead: bool = False
     """Whether trying again can't help, though the message must not be forgotten."""
-    messages: Sequence[NewMessage] = ()
-    """What other workflows are to receive because of it; accepted together with the end, or not at all."""
+
+
+Follow = Callable[[Claimed, Finish, datetime], Iterable[NewMessage]]
+"""What says which messages follow from the end of a run at a time.
+
+It is asked when the run goes on no more, and they are accepted together with the end, or not at all.
+"""
 
 
 class Line(NamedTuple):

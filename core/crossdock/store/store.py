@@ -26,6 +26,7 @@ from crossdock.store.records import (
     Accepted,
     Claimed,
     Finish,
+    Follow,
     Limit,
     Line,
     NewMessage,
@@ -56,6 +57,7 @@ class Store:
         serving: Whether this is the one server that a file of SQLite may have; others may read and write beside it.
         most_waiting: How many runs may wait before ``accept`` refuses messages; None for any number.
         keeping: How long what is stored stays; by default for ever.
+        follow: What says which messages follow from the end of a run; by default none do.
         now: What tells the time.
         monotonic: A clock that only goes forward.
 
@@ -72,11 +74,13 @@ class Store:
         serving: bool = False,
         most_waiting: int | None = None,
         keeping: Retention | None = None,
+        follow: Follow = lambda *_: (),
         now: Callable[[], datetime] = _now,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._database = Database(url, folder or Path())
         self._keeping = keeping or Retention()
+        self._follow = follow
         self._now = now
         try:
             prepare(self._database, create=create)
@@ -86,7 +90,7 @@ class Store:
             raise
         self._writer = Writer(self._database.write)
         self._intake = Intake(most_waiting, monotonic)
-        self._queue = Queue(is_sqlite=self._database.is_sqlite, watch=Watch(monotonic), now=now)
+        self._queue = Queue(is_sqlite=self._database.is_sqlite, watch=Watch(monotonic), now=now, follow=self._dead)
         self._ends = progress.Ends(self._intake)
         self._erased = threading.Event()
         """Whether the log of SQLite may hold what was erased."""
@@ -179,7 +183,7 @@ class Store:
             Where the run is now: at its end, in the queue again, or dead.
         """
         now = self._now()
-        follow = [arrival(message, now) for message in end.messages]
+        follow = self._followers(claimed, end, now) if progress.next_state(claimed, end) != "available" else []
         return self._writer.write(lambda c: self._finished(c, claimed, end, now, follow))
 
     def give_back(self, claimed: Claimed) -> None:
@@ -298,6 +302,12 @@ class Store:
             retention.wipe(connection, [message], now)
             self._erased.set()
         return state
+
+    def _followers(self, claimed: Claimed, end: Finish, now: datetime) -> list[Arrival]:
+        return [arrival(message, now) for message in self._follow(claimed, end, now)]
+
+    def _dead(self, connection: Connection, claimed: Claimed, end: Finish, now: datetime) -> None:
+        self._intake.accept(connection, self._followers(claimed, end, now))
 
     def _erase(self, messages: Sequence[str]) -> None:
         now = self._now()

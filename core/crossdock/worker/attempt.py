@@ -175,9 +175,6 @@ class Attempt:
             _logger.info("the run of %s was given back", self._claimed.workflow, extra=self._about)
             return None
         end = self._finish(status, late=late)
-        if policy.is_last(self._claimed, end):
-            followers = policy.followers(self._shop.project, self._claimed, end, self._shop.version)
-            end = end._replace(messages=tuple(followers))
         state = self._write(lambda: self._shop.store.finish(self._claimed, end))
         about = {**self._about, "outcome": end.outcome}
         _logger.info("the run of %s: %s, %s", self._claimed.workflow, end.outcome, state, extra=about)
@@ -191,7 +188,7 @@ class Attempt:
         if self._why == "cancelled":
             return Finish("cancelled", error=error_record(CancelledRunError()))
         if late:
-            return Finish("killed", error=error_record(self._over_time()))
+            return Finish("killed", error=self._placed(self._over_time()))
         error = ExitedError(f"the run's process ended with {how(status)} without a result")
         return Finish("crashed", error=self._placed(error), again=policy.after_crash(self._definition, self._claimed))
 
