@@ -25,7 +25,7 @@ from crossdock.cli.operating import (
 )
 
 if TYPE_CHECKING:
-    from crossdock.store.records import Search
+    from crossdock.store.records import RunDetails, Search
 
 HEADS = {
     "RUN": "id",
@@ -64,7 +64,12 @@ def list_(search: "Search", place: Place, limit: int, *, as_json: bool) -> None:
 def show(run: str, place: Place, *, as_json: bool) -> None:
     """Show a run: its attempts, its steps, its error, and the states that they left."""
     with stored(place) as store:
-        details = plain(store.history.run(run))
+        show_run(store.history.run(run), as_json=as_json)
+
+
+def show_run(found: "RunDetails", *, as_json: bool) -> None:
+    """Show all of a run but its log."""
+    details = plain(found)
     show_json(details) if as_json else _show(details)
 
 

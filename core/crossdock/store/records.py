@@ -265,6 +265,14 @@ class Pruned(NamedTuple):
     messages: int
 
 
+class Erased(NamedTuple):
+    """What was erased of what was to be erased."""
+
+    messages: Sequence[str]
+    busy: Mapping[str, str]
+    """What stays because a worker is busy with it: message → run."""
+
+
 def micros(moment: datetime) -> int:
     """Give a moment as the tables hold it.
 

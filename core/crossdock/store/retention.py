@@ -58,22 +58,31 @@ def remove(connection: Connection, messages: Collection[str]) -> None:
     connection.execute(delete(_message).where(_message.c.id.in_(messages)))
 
 
-def erase(connection: Connection, messages: Sequence[str], now: datetime) -> int:
+def erase(connection: Connection, messages: Sequence[str], now: datetime) -> dict[str, str]:
     """Erase the payloads of messages that are named, whatever became of them; runs that wait are cancelled.
 
-    Raises:
-        RunStateError: A worker is busy with one of them.
+    Returns:
+        Those that stay, because a worker is busy with them: message → run.
     """
-    mine = _run.c.message.in_(messages)
-    busy = connection.scalar(select(_run.c.id).where(mine, _run.c.state == "claimed").limit(1))
-    if busy is not None:
-        raise RunStateError(f"a worker is busy with the run {busy}", fix="Cancel the run or wait for its end first.")
+    busy = _busy(connection, messages)
+    named = [message for message in messages if message not in busy]
+    mine = _run.c.message.in_(named)
     ended = {"state": "ended", "ended_at": func.coalesce(_run.c.ended_at, micros(now))}
     waiting = update(_run).where(mine, _run.c.state == "available")
     connection.execute(waiting.values(outcome="cancelled", cancelled=True, **ended))
     connection.execute(update(_run).where(mine, _run.c.state == "dead").values(**ended))
-    wipe(connection, messages, now)
-    return len(messages)
+    wipe(connection, named, now)
+    return busy
+
+
+def busy_with(run: str) -> RunStateError:
+    """Give the refusal to erase what a worker is busy with."""
+    return RunStateError(f"a worker is busy with the run {run}", fix="Cancel the run or wait for its end first.")
+
+
+def _busy(connection: Connection, messages: Sequence[str]) -> dict[str, str]:
+    claimed = select(_run.c.message, _run.c.id).where(_run.c.message.in_(messages), _run.c.state == "claimed")
+    return {row.message: row.id for row in connection.execute(claimed)}
 
 
 def holding(connection: Connection, text: str) -> list[str]:

@@ -25,6 +25,7 @@ from crossdock.store.reading import claimed_run
 from crossdock.store.records import (
     Accepted,
     Claimed,
+    Erased,
     Finish,
     Limit,
     Line,
@@ -266,15 +267,16 @@ class Store:
             RunStateError: A worker is busy with it.
         """
         self.history.message(message)
-        self._erase([message])
+        if run := self._erase([message]).get(message):
+            raise retention.busy_with(run)
 
-    def erase_text(self, text: str) -> list[str]:
-        """Erase all messages that hold a text, themselves or in what their runs made of them, and name them."""
+    def erase_text(self, text: str) -> Erased:
+        """Erase all messages that hold a text, themselves or in what their runs made of them."""
         with self._database.read() as connection:
-            found = retention.holding(connection, text)
+            found, busy = retention.holding(connection, text), dict[str, str]()
         for start in range(0, len(found), retention.CHUNK):
-            self._erase(found[start : start + retention.CHUNK])
-        return found
+            busy |= self._erase(found[start : start + retention.CHUNK])
+        return Erased([message for message in found if message not in busy], busy)
 
     @property
     def file(self) -> Path | None:
@@ -299,10 +301,11 @@ class Store:
             self._erased.set()
         return state
 
-    def _erase(self, messages: Sequence[str]) -> None:
+    def _erase(self, messages: Sequence[str]) -> dict[str, str]:
         now = self._now()
-        self._writer.write(lambda c: retention.erase(c, messages, now))
+        busy = self._writer.write(lambda c: retention.erase(c, messages, now))
         self._empty_log()
+        return busy
 
     def _empty_log(self) -> None:
         self._erased.clear()
