@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 import click
 
 from crossdock.cli.ending import EXIT_CODES, say
-from crossdock.cli.operating import Place, as_json, limited, of_project, open_store, show_all, show_each, stored
+from crossdock.cli.operating import Place, as_json, existing_store, limited, of_project, show_all, show_each, stored
 from crossdock.cli.runs import HEADS, show_run
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ def replay(runs: tuple[str, ...], place: Place) -> None:
     from crossdock.cli.repeating import Repeating  # imported late: --help needs none of it
 
     project = place.project()
-    with open_store(project, create=False) as store:
+    with existing_store(project) as store:
         _check_dead(store, runs)
         refused = show_each(runs, Repeating(project, store, None, only_failed=False).repeat)
     click.get_current_context().exit(EXIT_CODES["refused"] if refused else 0)

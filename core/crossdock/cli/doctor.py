@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import click
 
 from crossdock.cli.ending import EXIT_CODES, table, write_result
-from crossdock.cli.operating import Place, as_json, of_project, open_store, plain, show_json
+from crossdock.cli.operating import Place, as_json, existing_store, of_project, plain, show_json
 from crossdock.errors import CrossdockError, printable
 
 if TYPE_CHECKING:
@@ -75,7 +75,7 @@ def _looks(place: Place, min_free: int) -> Iterator[Look]:
 
 
 def _of_store(project: "Project", min_free: int) -> Iterator[Look]:
-    with open_store(project, create=False) as store:
+    with existing_store(project) as store:
         faults = store.faults()
         for fault in faults:
             yield Look("store", is_well=False, said=fault, fix="Stop the server, and put a backup in its place.")

@@ -9,9 +9,9 @@ from crossdock.cli.ending import EXIT_CODES, say, show_error
 from crossdock.cli.operating import (
     Place,
     as_json,
+    existing_store,
     limited,
     of_project,
-    open_store,
     plain,
     searching,
     show_all,
@@ -94,7 +94,7 @@ def replay(messages: tuple[str, ...], place: Place) -> None:
     from crossdock.cli.replaying import Replaying  # imported late: --help needs none of it
 
     project = place.project()
-    with open_store(project, create=False) as store:
+    with existing_store(project) as store:
         refused = show_each(messages, Replaying(project, store).replay)
     click.get_current_context().exit(EXIT_CODES["refused"] if refused else 0)
 
@@ -112,7 +112,7 @@ def edit_and_replay(message: str, body: BinaryIO, place: Place) -> None:
     from crossdock.cli.replaying import Replaying
 
     project = place.project()
-    with open_store(project, create=False) as store:
+    with existing_store(project) as store:
         show_json(Replaying(project, store).edit_and_replay(message, body.read()))
 
 

@@ -107,7 +107,7 @@ def open_store(project: "Project", **options: Any) -> "Store":
 
     Args:
         project: The project.
-        options: What the store takes besides: ``create``, ``serving``, ``most_waiting``.
+        options: What the store takes besides: ``create``, ``upgrade``, ``serving``, ``most_waiting``.
     """
     from crossdock.references import resolve_reference
     from crossdock.store.records import Retention
@@ -122,13 +122,19 @@ def open_store(project: "Project", **options: Any) -> "Store":
     )
 
 
-def stored(place: Place) -> "Store":
-    """Open the store of the project at a place; it has to be there.
+def existing_store(project: "Project") -> "Store":
+    """Open the store of a project beside its server: it is neither made nor brought up to this version.
 
     Raises:
         StoreMissingError: Nothing was ever served.
+        OlderStoreError: An older crossdock made it, and its server may be at work.
     """
-    return open_store(place.project(), create=False)
+    return open_store(project, create=False, upgrade=False)
+
+
+def stored(place: Place) -> "Store":
+    """Open the store of the project at a place; see ``existing_store``."""
+    return existing_store(place.project())
 
 
 def show_all(

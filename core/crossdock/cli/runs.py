@@ -10,9 +10,9 @@ from crossdock.cli.operating import (
     Place,
     as_json,
     cells,
+    existing_store,
     limited,
     of_project,
-    open_store,
     plain,
     searching,
     show_all,
@@ -127,7 +127,7 @@ def retry(
     from crossdock.cli.repeating import Repeating  # imported late: --help needs none of it
 
     project = place.project()
-    with open_store(project, create=False) as store:
+    with existing_store(project) as store:
         repeating = Repeating(project, store, start, only_failed=only_failed)
         chosen = list(runs) or repeating.fitting(_checked(search))
         if dry_run:

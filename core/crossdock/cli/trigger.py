@@ -5,7 +5,7 @@ import json
 import click
 
 from crossdock.cli.ending import write_result
-from crossdock.cli.operating import open_store
+from crossdock.cli.operating import existing_store
 
 
 @click.group()
@@ -39,6 +39,6 @@ def run(workflow: str, place: str, env: str | None, state: str | None) -> None:
     runs = Address("", [target(workflow, "manual", project.definition(workflow))]).runs(
         given.get("data"), {}, project.version()
     )
-    with open_store(project, create=False) as store:
+    with existing_store(project) as store:
         accepted = store.accept(NewMessage("manual", body, runs, kind="manual", content_type="application/json"))
     write_result(json.dumps({"message_id": accepted.message, "run_ids": accepted.runs}) + "\n", None)

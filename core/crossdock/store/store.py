@@ -36,7 +36,7 @@ from crossdock.store.records import (
     RunState,
     StepEnd,
 )
-from crossdock.store.upgrade import prepare
+from crossdock.store.upgrade import bring_up, prepare
 from crossdock.store.writer import Writer
 
 
@@ -54,6 +54,7 @@ class Store:
         url: ``sqlite:///path`` or ``postgresql://…``.
         folder: What a path is relative to; by default the current folder.
         create: Whether to make it if it is not there.
+        upgrade: Whether to bring its tables up to this version, instead of refusing older ones.
         serving: Whether this is the one server that a file of SQLite may have; others may read and write beside it.
         most_waiting: How many runs may wait before ``accept`` refuses messages; None for any number.
         keeping: How long what is stored stays; by default for ever.
@@ -70,6 +71,7 @@ class Store:
         *,
         folder: Path | None = None,
         create: bool = True,
+        upgrade: bool = True,
         serving: bool = False,
         most_waiting: int | None = None,
         keeping: Retention | None = None,
@@ -77,13 +79,15 @@ class Store:
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._database = Database(url, folder or Path())
+        self._lock: int | None = None
         self._keeping = keeping or Retention()
         self._now = now
         try:
             prepare(self._database, create=create)
             self._lock = _only_server(self._database.file) if serving and self._database.file else None
+            bring_up(self._database, may_upgrade=upgrade)
         except BaseException:
-            self._database.close()
+            self._close()
             raise
         self._writer = Writer(self._database.write)
         self._intake = Intake(most_waiting, monotonic)
@@ -97,6 +101,9 @@ class Store:
     def close(self) -> None:
         """Write what waits, and close all connections."""
         self._writer.close()
+        self._close()
+
+    def _close(self) -> None:
         self._database.close()
         if self._lock is not None:
             os.close(self._lock)
