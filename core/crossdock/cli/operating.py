@@ -15,6 +15,8 @@ from crossdock.errors import InputError, Outcome, printable
 
 if TYPE_CHECKING:
     from crossdock.project.project import Project
+    from crossdock.project.shape import Retention as Kept
+    from crossdock.store.records import Retention
     from crossdock.store.store import Store
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -110,16 +112,28 @@ def open_store(project: "Project", **options: Any) -> "Store":
         options: What the store takes besides: ``create``, ``upgrade``, ``serving``, ``most_waiting``.
     """
     from crossdock.references import resolve_reference
-    from crossdock.store.records import Retention
     from crossdock.store.store import Store
 
-    kept = project.retention
     return Store(
         resolve_reference(project.store) or project.store,
         folder=project.folder,
-        keeping=Retention(kept.payloads, kept.history, erase_all=kept.erase_all, keep_failed=kept.keep_failed),
+        keeping=retention_of(project),
         **options,
     )
+
+
+def retention_of(project: "Project") -> "Retention":
+    """Give how long the store of a project keeps what."""
+    from crossdock.project.triggers import Webhook
+    from crossdock.store.records import Retention
+
+    def said(kept: "Kept") -> Retention:
+        return Retention(kept.payloads, kept.history, erase_all=kept.erase_all, keep_failed=kept.keep_failed)
+
+    own = {name: of.retention for name, of in project.definitions.items() if of.retention != project.retention}
+    triggers = [trigger for of in project.definitions.values() for trigger in of.triggers.values()]
+    windows = {one.path: one.idempotency.window for one in triggers if isinstance(one, Webhook) and one.enabled}
+    return said(project.retention)._replace(workflows={name: said(kept) for name, kept in own.items()}, windows=windows)
 
 
 def existing_store(project: "Project") -> "Store":

@@ -260,10 +260,12 @@ class Store:
         return self._writer.write(lambda c: rerun.edit_and_replay(c, self._intake, message, body, runs, now))
 
     def prune(self) -> Pruned:
-        """Erase what has stayed as long as the retention says."""
+        """Erase what has stayed as long as the retention says, and forget idempotency keys after their time."""
         total = Pruned(0, 0)
         while any(some := self._writer.write(lambda c: retention.prune(c, self._keeping, self._now()))):
             total = Pruned(total.payloads + some.payloads, total.messages + some.messages)
+        while self._writer.write(lambda c: retention.forget(c, self._keeping.windows, self._now())):
+            pass
         self._empty_log()
         return total
 
@@ -303,10 +305,17 @@ class Store:
     ) -> RunState:
         state = self._ends.finish(connection, claimed, end, now, follow)
         message = claimed.message.id
-        if self._keeping.erase_all and retention.all_went_well(connection, message):
+        if self._keeps_nothing(connection, claimed) and retention.all_went_well(connection, message):
             retention.wipe(connection, [message], now)
             self._erased.set()
         return state
+
+    def _keeps_nothing(self, connection: Connection, claimed: Claimed) -> bool:
+        """Tell whether all workflows that a message started want it erased when all is well."""
+        if not self._keeping.of(claimed.workflow).erase_all:
+            return False
+        started = retention.workflows_of(connection, claimed.message.id)
+        return all(self._keeping.of(workflow).erase_all for workflow in started)
 
     def _erase(self, messages: Sequence[str]) -> dict[str, str]:
         now = self._now()
