@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar, get_args
 import click
 
 from crossdock.cli.ending import say, show_error, table, write_result
-from crossdock.errors import InputError, Outcome, printable
+from crossdock.errors import InputError, Outcome, ProjectError, printable
 
 if TYPE_CHECKING:
     from crossdock.project.project import Project
@@ -110,10 +110,18 @@ def open_store(project: "Project", **options: Any) -> "Store":
     Args:
         project: The project.
         options: What the store takes besides: ``create``, ``upgrade``, ``serving``, ``most_waiting``.
+
+    Raises:
+        ProjectError: Its environment has no store of its own.
+        StoreError: It can't be opened.
     """
     from crossdock.references import resolve_reference
     from crossdock.store.store import Store
 
+    if project.store is None:
+        at = f"environments.{project.environment}"
+        message = f"{at} has no store, and what came for another environment must not run in it"
+        raise ProjectError(message, fix=f"Write {at}.store: an address of its own, or the same one if that is meant.")
     return Store(
         resolve_reference(project.store) or project.store,
         folder=project.folder,
