@@ -6,7 +6,7 @@ import pytest
 from crossdock.store.records import Search
 from crossdock.store.store import Store
 from fix_command import Crossdock
-from fix_operate import CHECK, LOAD, PROJECT, accept, given_up
+from fix_operate import CHECK, LOAD, ON_SQLITE, PROJECT, accept, given_up
 from fix_serve import Served
 
 
@@ -129,6 +129,7 @@ def test_a_project_that_was_never_served_has_nothing_to_show(operated: Served, c
     assert not (operated.folder / ".crossdock").exists()
 
 
+@ON_SQLITE
 def test_the_store_of_another_environment_is_another_one(operated: Served, crossdock: Crossdock):
     operated.write(PROJECT + "environments:\n  test: {settings: {}}\n", check=CHECK, load=LOAD)
     folder = operated.folder / ".crossdock" / "environments" / "test"

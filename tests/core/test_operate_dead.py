@@ -58,7 +58,7 @@ def test_rt_40_a_run_that_is_held_for_its_version_runs_when_it_is_replayed(opera
     """`on_change: hold` gives a run of another version up: with that version it would be held for ever."""
     (operated.folder / "works").touch()
     operated.write(PROJECT + "serve: {on_change: hold}\n", load=LOAD + "# a newer version\n")
-    with Store("sqlite:///.crossdock/crossdock.db", folder=operated.folder) as store:
+    with operated.store(create=True) as store:
         old = accept(store)
     operated.start()
     held = operated.run(old)

@@ -12,8 +12,10 @@ from crossdock.store import upgrade
 from crossdock.store.store import Store
 from crossdock.store.upgrade import VERSIONS
 from fix_command import Crossdock
-from fix_operate import accept
+from fix_operate import ON_SQLITE, accept
 from fix_serve import Served
+
+pytestmark = ON_SQLITE
 
 READING = [
     ["messages", "list"],
