@@ -1,7 +1,5 @@
 """Store: what was received, what runs, and what became of it, on the disk before anybody is told."""
 
-import fcntl
-import os
 import threading
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -18,9 +16,9 @@ from crossdock.store import progress, rerun, retention
 from crossdock.store.accepting import Arrival, Intake, arrival
 from crossdock.store.claiming import Queue
 from crossdock.store.database import Database
-from crossdock.store.errors import StoreInUseError
 from crossdock.store.history import History
 from crossdock.store.leases import Watch
+from crossdock.store.lock import only_server, release
 from crossdock.store.reading import claimed_run
 from crossdock.store.records import (
     Accepted,
@@ -84,7 +82,7 @@ class Store:
         self._now = now
         try:
             prepare(self._database, create=create)
-            self._lock = _only_server(self._database.file) if serving and self._database.file else None
+            self._lock = only_server(self._database.file) if serving and self._database.file else None
             bring_up(self._database, may_upgrade=upgrade)
         except BaseException:
             self._close()
@@ -106,7 +104,7 @@ class Store:
     def _close(self) -> None:
         self._database.close()
         if self._lock is not None:
-            os.close(self._lock)
+            release(self._lock)
             self._lock = None
 
     def __enter__(self) -> "Store":
@@ -288,6 +286,11 @@ class Store:
         return Erased([message for message in found if message not in busy], busy)
 
     @property
+    def name(self) -> str:
+        """What messages call it; no password is in it."""
+        return self._database.name
+
+    @property
     def file(self) -> Path | None:
         """The file of SQLite; None for PostgreSQL."""
         return self._database.file
@@ -331,17 +334,3 @@ class Store:
 
 def _encoded(cursors: Mapping[str, Any]) -> dict[str, bytes]:
     return {name: encode(value) for name, value in cursors.items()}
-
-
-def _only_server(file: Path) -> int:
-    """Keep other servers from a file of SQLite, as long as this process is there."""
-    descriptor = os.open(f"{file}.lock", os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        pid = os.pread(descriptor, 20, 0).decode(errors="replace").strip() or "unknown"
-        os.close(descriptor)
-        raise StoreInUseError(f"the store {file} is already used by the server with the process id {pid}") from None
-    os.ftruncate(descriptor, 0)
-    os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
-    return descriptor
