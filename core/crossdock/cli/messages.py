@@ -31,9 +31,9 @@ _HEADS = {
     "MESSAGE": "id",
     "KIND": "kind",
     "SOURCE": "source",
-    "RECEIVED": "received_at",
+    "RECEIVED (UTC)": "received_at",
     "BYTES": "size",
-    "ERASED": "wiped_at",
+    "ERASED (UTC)": "wiped_at",
 }
 PAYLOAD = ("headers", "request", "body")
 

@@ -2,10 +2,12 @@
 
 import functools
 import json
+import sys
 from base64 import b64encode
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from itertools import islice
+from shutil import get_terminal_size
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar, get_args
 
 import click
@@ -37,6 +39,9 @@ def _moment(_: click.Context, option: click.Parameter, text: str | None) -> date
         fault = f"{text!r} is no moment; write 2024-05-02T10:00, or how long ago: '2 hours'"
         raise click.BadParameter(fault, param=option) from None
     return moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
+
+
+_TIMES = ("queued_at", "received_at", "wiped_at", "oldest_waiting")
 
 
 class Place(NamedTuple):
@@ -176,10 +181,26 @@ def show_all(
     if as_json:
         show_json(rows)
     elif rows:
-        lines = [cells(row, heads.values()) for row in rows]
-        write_result(table([list(heads), *lines]) + "\n", None)
+        show_table([list(heads), *(brief(row, heads.values()) for row in rows)])
     if len(found) > limit:
         say(f"there are more than {limit}; --limit shows more of them")
+
+
+def show_table(rows: list[list[str]]) -> None:
+    """Show a table; in a terminal that is too narrow for it, its last columns are left out."""
+    text = table(rows)
+    if sys.stdout.isatty():
+        width = get_terminal_size().columns
+        while len(rows[0]) > 1 and max(map(len, text.split("\n"))) > width:
+            rows = [row[:-1] for row in rows]
+            text = table(rows)
+    write_result(text + "\n", None)
+
+
+def brief(row: Mapping[str, Any], names: Iterable[str]) -> list[str]:
+    """Give what a line of a list has of a record: of a time no more than its minute, in UTC."""
+    said = {name: _cell(row[name]) for name in names}
+    return [text[:16].replace("T", " ") if name in _TIMES else text for name, text in said.items()]
 
 
 def show_json(value: Any) -> None:

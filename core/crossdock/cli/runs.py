@@ -32,10 +32,10 @@ HEADS = {
     "WORKFLOW": "workflow",
     "STATE": "state",
     "OUTCOME": "outcome",
+    "QUEUED (UTC)": "queued_at",
     "ERROR": "error_code",
     "ATTEMPT": "attempt",
     "FAILED ITEMS": "failed_items",
-    "QUEUED": "queued_at",
 }
 
 _LINE = ["at", "level", "step", "text"]
