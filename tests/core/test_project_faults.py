@@ -114,6 +114,7 @@ RED: dict[Code, list[str]] = {
         triggers("form: {webhook: visits, include: '{\"form\"'}  # ! include is not JSON"),
         triggers("form: {webhook: visits, include: 7}  # ! include is of type int"),
         triggers("form: {webhook: visits, ack: yes}  # ! none of 'ok' or 'accepted'"),
+        triggers("form: {webhook: visits, idempotency: {path: id, header: X-Id}}  # ! stands beside path"),
         triggers("form: {webhook: visits, schema: jobs/load.py}  # ! is no JSON Schema: it is not JSON"),
         triggers(
             "up: {after: {success: other, failure: other}}  # ! stands beside success",

@@ -28,6 +28,11 @@ class Commands(click.Group):
         except CrossdockError as error:
             show_error(error)
             ctx.exit(exit_code(error))
+        except ModuleNotFoundError as error:
+            if error.name not in _OF_SERVING:
+                raise
+            show_error(_not_installed(error.name))
+            ctx.exit(EXIT_CODES["refused"])
         except KeyboardInterrupt:
             ctx.exit(EXIT_CODES["interrupted"])
 
@@ -39,6 +44,16 @@ class Commands(click.Group):
                 f"there is a command {name!r} already", fix="Give the command of the plugin another name."
             )
         super().add_command(cmd, name)
+
+
+_OF_SERVING = ("sqlalchemy", "alembic", "starlette", "uvicorn", "h11")
+"""What serving and the operator's commands need: an extra, since jobs run without."""
+
+
+def _not_installed(module: str) -> PluginError:
+    return PluginError(
+        f"what is served needs {module}, which is not installed", fix="Install it: pip install 'crossdock[serve]'."
+    )
 
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -65,6 +80,7 @@ def add_commands() -> click.Group:
     from crossdock.cli.runs import runs
     from crossdock.cli.serve import serve
     from crossdock.cli.stats import stats
+    from crossdock.cli.store import store
     from crossdock.cli.trigger import trigger
 
     for command in (
@@ -77,6 +93,7 @@ def add_commands() -> click.Group:
         stats,
         export,
         prune,
+        store,
         doctor,
         check,
         graph,

@@ -58,8 +58,8 @@ class Service:
         Raises:
             CrossdockError: It can't be served; nothing was received.
         """
-        with _listening(host, port) as listening, self._store() as store:
-            _check(self._forks)
+        with listen_at(host, port) as listening, self._store() as store:
+            check_jobs(self._forks)
             return asyncio.run(self._serve(store, listening))
 
     def _store(self) -> Store:
@@ -113,7 +113,7 @@ def _on_signal(number: signal.Signals, told: asyncio.Event) -> None:
     told.set()
 
 
-def _listening(host: str, port: int) -> socket.socket:
+def listen_at(host: str, port: int) -> socket.socket:
     """Listen at an address.
 
     Raises:
@@ -128,7 +128,7 @@ def _listening(host: str, port: int) -> socket.socket:
         raise ServerError(message, fix="Stop what uses the port, or choose another one: --port.") from None
 
 
-def _check(forks: Forks) -> None:
+def check_jobs(forks: Forks) -> None:
     """Refuse a project whose workflows can't be run, in a child: its jobs are loaded for that.
 
     Raises:

@@ -9,7 +9,6 @@ from crossdock.errors import InputError, closest
 from crossdock.job import Job, load_function, load_job
 from crossdock.project import posting
 from crossdock.project.shape import (
-    STORE,
     AdaptorChoice,
     EachDefinition,
     EdgeDefinition,
@@ -39,11 +38,12 @@ class Project:
         self.folder = file.parent
         self.name = shape.name or self.folder.resolve().name
         self.environment = environment
-        self.store: str = _store_of(shape, environment)
         self.serve: Serve = shape.serve
         self.retention: Retention = shape.retention
         self.adaptors: AdaptorChoice = shape.adaptors
         other = _environment(file, shape, environment)
+        self.store: str | None = shape.store_of(environment)
+        """Where messages and runs are kept; None if its environment has no store of its own and needs one."""
         self.settings = shape.settings | other.settings
         """What jobs read as ``settings.name``."""
         own = {name: credential.model_dump() for name, credential in shape.credentials.items()}
@@ -171,13 +171,6 @@ class _Contains:
 
 def _each(each: EachDefinition) -> Each:
     return Each(each.items, each.key, each.concurrency, each.on_error)
-
-
-def _store_of(shape: ProjectFile, environment: str | None) -> str:
-    """Give the store: what is accepted for one environment must not run in another."""
-    if environment is None or shape.store != STORE:
-        return shape.store
-    return STORE.replace("crossdock.db", f"environments/{environment}/crossdock.db")
 
 
 def _environment(file: Path, shape: ProjectFile, name: str | None) -> Environment:

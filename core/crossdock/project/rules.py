@@ -204,7 +204,7 @@ def _held_by(source: Source) -> Iterator[Path]:
     yield from (("credentials", name) for name in source.names("credentials"))
     for environment in source.names("environments"):
         at = ("environments", environment)
-        yield (*at, "settings")
+        yield from [(*at, "settings"), (*at, "store")]
         yield from ((*at, "credentials", name) for name in source.names(*at, "credentials"))
 
 

@@ -298,6 +298,8 @@ class Environment(Part):
     """The fields of credentials that are different."""
     settings: dict[str, Any] = {}
     """The settings that are different."""
+    store: Annotated[str, AfterValidator(_is_store)] | None = None
+    """Where its messages, runs and logs are kept, if the project's store has an address."""
 
 
 class Metrics(Part):
@@ -353,6 +355,19 @@ class ProjectFile(Part):
     """How it is served."""
     workflows: dict[Name, WorkflowDefinition]
     """Its workflows."""
+
+    def store_of(self, environment: str | None) -> str | None:
+        """Give the store of an environment; None if that is not said, and the project's own is for another one.
+
+        A reference, such as env:NAME, is taken to mean another store where it is served for another
+        environment.
+        """
+        own = self.environments[environment].store if environment in self.environments else None
+        if environment is None or own is not None:
+            return own or self.store
+        if self.store == STORE:
+            return STORE.replace("crossdock.db", f"environments/{environment}/crossdock.db")
+        return self.store if REFERENCE.fullmatch(self.store) else None
 
     def definition(self, name: str) -> WorkflowDefinition:
         """Give a workflow with what holds for all of them filled in."""

@@ -43,6 +43,7 @@ class Delivery(NamedTuple):
             content_type=kind.decode("latin-1"),
             request=request,
             idempotency_key=address.id_of(payload, self.headers),
+            idempotency_window=address.id_window,
         )
 
 

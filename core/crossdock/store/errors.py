@@ -5,6 +5,7 @@ StoreError                    something in the store did not go as asked
 ├── StoreFullError            there is no space for more
 ├── StoreDamagedError         the file is damaged, or no store
 ├── NewerStoreError           a newer crossdock made it
+├── OlderStoreError           an older crossdock made it, and nobody brought it up yet
 ├── StoreInUseError           another server uses it
 ├── StoreMissingError         there is none yet
 ├── BacklogError              too many runs wait
@@ -63,6 +64,14 @@ class NewerStoreError(StoreError):
 
     code = "store_newer"
     fix = "Install the crossdock that made it, or a newer one."
+    outcome = "refused"
+
+
+class OlderStoreError(StoreError):
+    """The store was made by an older crossdock, and nobody brought it up yet."""
+
+    code = "store_older"
+    fix = "Stop the server that uses it, then start this one, or run `crossdock store upgrade`."
     outcome = "refused"
 
 

@@ -12,6 +12,7 @@ from sqlalchemy import ColumnElement, Connection, Select, exists, func, or_, sel
 from crossdock.store import schema
 from crossdock.store.database import Database
 from crossdock.store.errors import NoRecordError
+from crossdock.store.leases import is_gone
 from crossdock.store.progress import GONE_WELL
 from crossdock.store.reading import MESSAGE_FACTS, decoded, kept_steps, message_of, stored_message
 from crossdock.store.records import (
@@ -74,6 +75,12 @@ class History:
                 error=decoded(row["error"], None),
                 final=row["final"],
             )
+
+    def abandoned(self) -> list[str]:
+        """Give the runs in work whose worker is certainly gone; a server puts them back within seconds."""
+        held = select(_run.c.id, _run.c.place).where(_run.c.state == "claimed")
+        with self._database.read() as connection:
+            return [row.id for row in connection.execute(held) if is_gone(row.place)]
 
     def end(self, id_: str) -> RunEnd | None:
         """Tell how a run ended, None as long as it goes on; cheap, for those who wait for it."""

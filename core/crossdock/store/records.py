@@ -41,6 +41,8 @@ class NewMessage(NamedTuple):
     request: Mapping[str, Any] | None = None
     """What ``state.request`` is to hold."""
     idempotency_key: str | None = None
+    idempotency_window: timedelta | None = None
+    """How long the key is remembered; None for as long as the message is."""
     received_at: datetime | None = None
     """By default now."""
 
@@ -261,6 +263,14 @@ class Retention(NamedTuple):
     """Whether a payload is erased as soon as all that it started was a success."""
     keep_failed: bool = True
     """Whether what is dead, or did not end well, stays until somebody replays or drops it."""
+    workflows: Mapping[str, "Retention"] = {}
+    """What holds for messages that started these, in place of all that; of several the longest counts."""
+    windows: Mapping[str, timedelta] = {}
+    """Inbox → how long its idempotency keys are remembered; others for as long as their message is."""
+
+    def of(self, workflow: str) -> "Retention":
+        """Give what holds for a workflow."""
+        return self.workflows.get(workflow, self)
 
 
 class Pruned(NamedTuple):
@@ -268,6 +278,14 @@ class Pruned(NamedTuple):
 
     payloads: int
     messages: int
+
+
+class Erased(NamedTuple):
+    """What was erased of what was to be erased."""
+
+    messages: Sequence[str]
+    busy: Mapping[str, str]
+    """What stays because a worker is busy with it: message → run."""
 
 
 def micros(moment: datetime) -> int:
