@@ -23,6 +23,9 @@ _NO_SECRETS = frozenset(
 _WAYS_IN = frozenset({"basic", "digest", "bearer", "post"})
 """What a field such as ``auth`` may say instead of a secret."""
 
+_IS_SECRET = re.compile(r"(password|passphrase|secret|token|api_?key|(^|_)(pat|pwd|pin))$", re.IGNORECASE)
+"""The names of fields that hold a secret whoever reads them; others only sound like it: ``key``, ``token_type``."""
+
 CREDENTIAL_NAME = re.compile(r"[a-z][a-z0-9_-]{0,49}")
 
 
@@ -57,23 +60,39 @@ class Credentials:
             plugin knows as a reference (``env:NAME``, ``file:PATH``, ``keyring:SERVICE/NAME``) is replaced by its secret.
         plugins: They resolve references.
         redactor: It learns every secret.
+        unlisted: Name → adaptor of those that there are and nobody here may use; errors name them.
     """
 
-    def __init__(self, entries: Mapping[str, Mapping[str, Any]], *, plugins: "Plugins", redactor: Redactor) -> None:
+    def __init__(
+        self,
+        entries: Mapping[str, Mapping[str, Any]],
+        *,
+        plugins: "Plugins",
+        redactor: Redactor,
+        unlisted: Mapping[str, str] | None = None,
+    ) -> None:
         self._redactor = redactor
         self._credentials = {name: _read(name, entry, plugins, redactor) for name, entry in entries.items()}
         for credential in self._credentials.values():
             for field, value in secret_fields(credential.fields):
                 redactor.add(value, what=f"{credential.name}.{field}")
-        self._hidden: frozenset[str] = frozenset()
+        self._hidden: Mapping[str, str] = dict(unlisted or {})
+        """Name → adaptor of those that may not be used."""
 
     def only(self, names: Iterable[str]) -> "Credentials":
         """Give these credentials as a step sees them that may use only some."""
         seen = copy(self)
         allowed = set(names)
         seen._credentials = {name: credential for name, credential in self._credentials.items() if name in allowed}
-        seen._hidden = self._hidden | (frozenset(self._credentials) - allowed)
+        taken = {name: credential.adaptor for name, credential in self._credentials.items() if name not in allowed}
+        seen._hidden = {**self._hidden, **taken}
         return seen
+
+    def check_secrets(self) -> None:
+        """Raise for a secret that is too short to be masked, also if no connection uses it."""
+        for credential in self._credentials.values():
+            for field, value in _too_short(credential.fields):
+                self._redactor.add(value, what=f"{credential.name}.{field}")
 
     def fields(self) -> dict[str, dict[str, Any]]:
         """Give the fields of each credential, for the lazy ``credentials``."""
@@ -86,6 +105,9 @@ class Credentials:
             adaptor: The adaptor's name.
             name: What the operation asks for; None takes the one with the adaptor's name, else
                 the only one of that adaptor.
+
+        Raises:
+            CredentialError: It is not there, not one that may be used, or one of several.
         """
         of_kind = {key: credential for key, credential in self._credentials.items() if credential.adaptor == adaptor}
         if name is not None:
@@ -97,6 +119,8 @@ class Credentials:
                 f"there are {len(of_kind)} credentials for {adaptor}: {', '.join(sorted(of_kind))}",
                 fix='Say which one: credential="name" in the operation.',
             )
+        for hidden in (name for name, kind in self._hidden.items() if kind == adaptor and not of_kind):
+            raise self._not_listed(hidden)
         return next(iter(of_kind.values()), Credential(adaptor, adaptor, {}))
 
     def configuration(self, adaptor: "Adaptor[Any, Any]", name: str | None) -> Any:
@@ -116,10 +140,7 @@ class Credentials:
     def _named(self, adaptor: str, name: str) -> Credential:
         credential = self._credentials.get(name)
         if name in self._hidden:
-            raise CredentialError(
-                f"the credential {name!r} is not one that the step may use; it may use: {', '.join(self._credentials) or 'none'}",
-                fix=f"Add {name} to the credentials of the step.",
-            )
+            raise self._not_listed(name)
         if credential is None:
             known = ", ".join(sorted(self._credentials)) or "none"
             raise CredentialError(
@@ -131,6 +152,14 @@ class Credentials:
                 fix="Name another credential.",
             )
         return credential
+
+    def _not_listed(self, name: str) -> CredentialError:
+        may = ", ".join(self._credentials) or "none"
+        return CredentialError(
+            f"the credential {name!r} is not one that the step may use; it may use: {may}",
+            fix=f"Add {name} to the credentials of the step.",
+            credential=name,
+        )
 
     def _validated(self, model: Any, credential: Credential) -> Any:
         from pydantic import ValidationError  # imported late: a job without adaptors needs none of it
@@ -300,6 +329,23 @@ def secret_fields(fields: Any, name: str = "", *, secret: bool = False) -> Itera
         and isinstance(fields, str | int | float)
         and not isinstance(fields, bool)
         and len(str(fields)) >= SHORTEST
+    ):
+        yield name, str(fields)
+
+
+def _too_short(fields: Any, name: str = "", key: str = "") -> Iterator[tuple[str, str]]:
+    """Give the secrets that a redactor refuses."""
+    if isinstance(fields, Mapping):
+        for inner, value in fields.items():
+            yield from _too_short(value, f"{name}.{inner}" if name else str(inner), str(inner))
+    elif isinstance(fields, list | tuple):
+        for item in fields:
+            yield from _too_short(item, name, key)
+    elif (
+        isinstance(fields, str | int)
+        and not isinstance(fields, bool)
+        and len(str(fields)) < SHORTEST
+        and _IS_SECRET.search(key)
     ):
         yield name, str(fields)
 

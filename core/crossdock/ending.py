@@ -20,6 +20,7 @@ from crossdock.errors import (
 from crossdock.operation import Operation, mark
 from crossdock.plan import NO_ANSWER
 from crossdock.record import Record
+from crossdock.rows import Rows
 from crossdock.sealed import Sealed
 from crossdock.state import State, encode
 from crossdock.walk import WRITTEN, Ended
@@ -74,6 +75,20 @@ class Ending:
             sealed, written = Sealed.of(masked.without(*WRITTEN)), Sealed.of(masked.only(*WRITTEN))
         outcome: Outcome = "partial" if self._record.failed else "success"
         return Ended(self._step.name, outcome, sealed, written, stopped=self.stopped, inner=self._record.inner)
+
+    def account_for_rows(self, steps: int) -> None:
+        """See to it that no row of the input is lost in silence: what the step leaves has none of them.
+
+        Args:
+            steps: How many steps receive them.
+
+        Raises:
+            StateError: None of these steps walked them.
+        """
+        rows = self._given.get("data")
+        if isinstance(rows, Rows) and self.stopped is None and (what := rows.pass_step(steps)) is not None:
+            _logger.warning("%s did not read the rows of %s to their end", self._step.name, what)
+            self._record.warnings.append({"code": "rows_not_read", "step": self._step.name, "input": what})
 
     def _moved(self, state: State) -> dict[str, Any]:
         """Give the cursors that the step moved."""

@@ -156,9 +156,22 @@ def _json_rows(file: BinaryIO, what: str) -> Iterator[Any]:
 
 def _csv_rows(file: BinaryIO, what: str) -> Iterator[dict[str, str]]:
     try:
-        yield from stream_csv(line for _, line in _lines(file, what))
+        yield from stream_csv(_with_header(_lines(file, what), what))
     except CsvError as error:
         raise InputError(f"{what}: {error.message}", fix=error.fix, **error.details) from None
+
+
+def _with_header(lines: Iterator[tuple[int, str]], what: str) -> Iterator[str]:
+    """Refuse a table without the names of its columns: an export that broke off leaves an empty file."""
+    is_blank = True
+    for _, line in lines:
+        is_blank = is_blank and not line.strip()
+        yield line
+    if is_blank:
+        raise InputError(
+            f"{what} is empty, and a CSV begins with the names of its columns",
+            fix="See why whatever wrote it wrote nothing; a table without rows has its header.",
+        )
 
 
 def _digest(file: BinaryIO) -> str | None:

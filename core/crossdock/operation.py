@@ -138,6 +138,8 @@ class Operation:
         unit, adaptor = open_unit.get(), self.declaration.adaptor
         if unit is None or adaptor is None:
             return self.credential
+        if adaptor.connect is None:
+            return self.credential or adaptor.name
         return unit.connections.credentials.choose(adaptor.name, self.credential).name
 
     def parts(self) -> "Iterator[Operation]":

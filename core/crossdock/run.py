@@ -60,6 +60,7 @@ class Run:
         state: The input of its first step. What an earlier run wrote into it under ``errors``,
             ``failed``, ``warnings`` and ``plan`` is left out.
         credentials: Name → fields, with the adaptor's name under ``adaptor``.
+        unlisted: Name → adaptor of credentials that there are and no step may use; errors name them.
         plugins: Its plugins; none by default.
         redactor: What masks its secrets; it learns those of the credentials.
         now: The instant that the run counts as its start.
@@ -92,6 +93,7 @@ class Run:
         state: Mapping[str, Any] | None = None,
         *,
         credentials: Mapping[str, Mapping[str, Any]] | None = None,
+        unlisted: Mapping[str, str] | None = None,
         plugins: Plugins | None = None,
         redactor: Redactor | None = None,
         now: datetime | None = None,
@@ -112,7 +114,9 @@ class Run:
         self.state = State({"data": None, "cursors": {}} | dict(state or {})).without(*_NOT_INPUT)
         self.plugins = plugins or Plugins()
         self.redactor = redactor or Redactor()
-        self.credentials = Credentials(credentials or {}, plugins=self.plugins, redactor=self.redactor)
+        self.credentials = Credentials(
+            credentials or {}, plugins=self.plugins, redactor=self.redactor, unlisted=unlisted
+        )
         self._lock = threading.Lock()
         self._lanes = Lanes(self.credentials)
         self._told: type[BaseException] | None = None
@@ -148,7 +152,8 @@ class Run:
         return next((ended.stopped for ended in self.walk.ended.values() if ended.stopped), None)
 
     def check(self) -> None:
-        """Raise before anything runs if an operation of a job has no valid credential."""
+        """Raise before anything runs if an operation of a job has no valid credential, or a secret can't be masked."""
+        self.credentials.check_secrets()
         faults: dict[str, CredentialError] = {}
         steps = [step for step in self.workflow.steps if step.name in self.walk.only]
         for step, connections, adaptor, credential in _needs(steps, Connections(self.credentials)):
@@ -241,7 +246,10 @@ class Run:
         ending = Ending(self, step, received, given, unit.record)
         try:
             with unit:
-                ended = ending.well(*self._operations(step, given, ending))
+                after = self._operations(step, given, ending)
+                if around is None and step.name in self.walk.beginnings:
+                    ending.account_for_rows(len(self.walk.beginnings))
+                ended = ending.well(*after)
         except BaseException as error:  # noqa: BLE001 - whatever a job raises is its outcome, not ours
             ended = ending.badly(error)
         return ended._replace(seconds=perf_counter() - started)

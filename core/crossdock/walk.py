@@ -90,6 +90,8 @@ class Walk:
         for name in workflow.order:
             if name in known and name in counting:
                 self._keep(known[name])
+        self.beginnings = frozenset(name for name in self.only if self._begins(name))
+        """The steps that receive the input of the walk."""
 
     def _before_those_that_may_run(self) -> set[str]:
         """Give the steps that may run, and all that lead to them."""
@@ -98,6 +100,9 @@ class Walk:
             if name in found:
                 found.update(self.workflow.origins[name])
         return found
+
+    def _begins(self, name: str) -> bool:
+        return not any(origin in self.only or origin in self.ended for origin in self.workflow.origins[name])
 
     def _keep(self, ended: Ended) -> None:
         if ended.state is None:

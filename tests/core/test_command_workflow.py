@@ -204,6 +204,44 @@ def test_w_16_a_step_has_a_time_limit_that_ends_what_it_started(project, crossdo
     assert kept(folder, "load")["outcome"] == "success"
 
 
+LIMITS = {
+    "of the project": ("", "limits: {seconds: 1}\n"),
+    "of the workflow": ("\n    limits: {seconds: 1}", "limits: {seconds: 300}\n"),
+}
+
+
+@pytest.mark.parametrize("written", LIMITS)
+def test_w_16_a_run_has_the_time_limit_that_the_project_file_gives_it(project, crossdock, written):
+    workflow, whole = LIMITS[written]
+    sleeps = "import time\nfrom crossdock import Job, tap\njob = Job(tap(time.sleep, 60))"
+    project(PROJECT.replace("  visits:", f"  visits:{workflow}") + whole, tell=sleeps)
+
+    done = crossdock("run", "visits", "--state", "good.json")
+
+    assert done.returncode == 5, done.stderr
+    told = [error["message"] for error in done.json["errors"].values()]
+    assert told == ["the run took longer than 1 s and was killed"]
+
+
+def test_w_16_a_timeout_counts_before_the_limit_of_the_project_file(project, crossdock):
+    project(PROJECT + "limits: {seconds: 0.001}\n")
+
+    done = crossdock("run", "visits", "--state", "good.json", "--timeout", "60")
+
+    assert done.returncode == 0, done.stderr
+
+
+def test_w_16_a_state_may_be_as_large_as_the_project_file_says(project, crossdock):
+    project(
+        PROJECT + "limits: {state_mb: 0.001}\n",
+        tell="from crossdock import Job, set_data\njob = Job(set_data('x' * 2000))",
+    )
+
+    done = crossdock("run", "visits", "--state", "good.json")
+
+    assert (done.returncode, done.json["errors"]["tell"]["code"]) == (5, "state_too_large"), done.stderr
+
+
 def test_an_interrupt_ends_the_step_that_runs_and_what_comes_after(project, start_crossdock, tmp_path):
     waiting = f"import os, time\nfrom crossdock import Job\ndef wait(state):\n    os.mkfifo({str(tmp_path / 'at')!r})\n    time.sleep(60)\njob = Job(wait)"
     project(tell=waiting)

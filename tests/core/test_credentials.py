@@ -179,6 +179,24 @@ def test_a_short_secret_is_refused_and_an_empty_one_is_none(run_job):
     assert run_job(whoami(), credentials={"crm": entry("a", password="")}).outcome == "success"
 
 
+SHORT = {
+    "written": {"token": "abc"},
+    "by reference": {"token": "env:SHORT"},
+    "a number": {"login": {"token": 123}},
+    "as others call it": {"accessToken": "abc"},
+}
+
+
+@pytest.mark.parametrize("fields", SHORT)
+def test_se_03_a_short_secret_is_refused_also_if_no_connection_uses_it(run_job, monkeypatch, fields):
+    monkeypatch.setenv("SHORT", "abc")
+    ran = []
+
+    with pytest.raises(CredentialError, match=r"^crm\.(login\.)?(token|accessToken) has only 3 characters"):
+        run_job(ran.append, credentials={"crm": {"adaptor": "crm", **SHORT[fields]}})
+    assert ran == []
+
+
 def test_references_are_resolved_and_a_missing_one_is_named(run_job, monkeypatch, tmp_path):
     monkeypatch.setenv("CRM_NAME", "from the environment")
     (tmp_path / "password").write_text(CANARY + "\n")

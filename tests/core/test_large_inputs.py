@@ -4,7 +4,7 @@ import json
 from io import BytesIO
 
 import pytest
-from crossdock import Job, Run, State, Step, Workflow, batches, each, state
+from crossdock import Job, Run, State, Step, Workflow, batches, each, state, stop
 from crossdock.errors import InputError, StateError
 from crossdock.message import rows_of
 from crossdock.state import SIZE_LIMIT, encode
@@ -276,3 +276,67 @@ def test_a_failure_edge_gets_the_rows_that_the_step_received_and_they_are_walked
     assert run.execute() == outcome
     assert run.state.get("counted") == (None if walked else [3])
     assert isinstance(run.error, StateError) == walked
+
+
+IGNORES = "from crossdock import Job, set_data\njob = Job(set_data('ready'))\n"
+
+
+def test_rows_that_no_step_walks_are_an_error_that_names_the_file_and_the_step(
+    crossdock: Crossdock, write_job: WriteJob
+):
+    done = crossdock("run", write_job(IGNORES), "--state", write_job("n\n1\n2\n", "visits.csv"))
+
+    assert done.returncode == 1
+    assert "no step walked the rows of the state file" in done.json["errors"]["job"]["message"]
+    assert "visits.csv', and no step after the first one gets them" in done.json["errors"]["job"]["message"]
+    assert "each(state.data, …)" in done.stderr
+
+
+def test_the_work_of_a_step_that_left_its_rows_alone_is_undone_and_no_other_runs():
+    ran = []
+    steps = Workflow("count", Step("one", Job(lambda s: s), next={"two": "on_success"}), Step("two", Job(ran.append)))
+
+    run = Run(steps, {"data": rows(FORMS["csv"], "csv")})
+
+    assert (run.execute(), ran, run.walk.skipped()) == (
+        "failed",
+        [],
+        {"two": "one: failed, and the edge is on_success"},
+    )
+
+
+@pytest.mark.parametrize("parallel", [1, 2])
+def test_of_several_first_steps_one_has_to_walk_the_rows(parallel):
+    idle, walks = Job(lambda s: s.without("data")), Job(counted)
+
+    one_of_them = Run(
+        Workflow("w", Step("a", idle), Step("b", walks)), {"data": rows(FORMS["csv"], "csv")}, parallel=parallel
+    )
+    none_of_them = Run(
+        Workflow("w", Step("a", idle), Step("b", idle)), {"data": rows(FORMS["csv"], "csv")}, parallel=parallel
+    )
+
+    assert (one_of_them.execute(), none_of_them.execute()) == ("success", "failed")
+
+
+def test_rows_that_were_not_read_to_their_end_are_a_warning(run_job, caplog):
+    run = run_job(lambda s: s.result(next(iter(s.data))), state={"data": rows(FORMS["jsonl"], "jsonl")})
+
+    assert (run.outcome, run.state.data) == ("success", {"n": 1})
+    assert run.state.warnings == [{"code": "rows_not_read", "step": "job", "input": "the sample"}]
+    assert "job did not read the rows of the sample to their end" in caplog.text
+
+
+def test_a_job_that_stops_says_why_and_leaves_its_rows(run_job):
+    run = run_job(stop("not today"), state={"data": rows(FORMS["csv"], "csv")})
+
+    assert (run.outcome, run.stopped, run.state.get("warnings")) == ("success", "not today", None)
+
+
+@pytest.mark.parametrize("empty", ["", "\ufeff", "\n\r\n"])
+def test_a_table_without_a_header_is_an_error_and_one_without_rows_is_not(run_job, empty):
+    broken = run_job(each(state.data, lambda s: s), state={"data": rows(empty, "csv")})
+    no_rows = run_job(each(state.data, lambda s: s), state={"data": rows("n,name\n", "csv")})
+
+    assert (broken.outcome, no_rows.outcome) == ("failed", "success")
+    assert "the sample is empty, and a CSV begins with the names of its columns" in str(broken.error)

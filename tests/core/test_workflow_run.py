@@ -233,6 +233,30 @@ def test_s_04_a_credential_that_is_not_the_steps_is_refused_before_anything_runs
     assert (began, caught.value.fix) == ([], "Add two to the credentials of the step.")
 
 
+@pytest.mark.parametrize("unlisted", [{}, {"two": "crm"}])
+def test_s_04_a_step_that_lists_none_is_told_of_the_one_that_it_may_not_use(ask, unlisted):
+    began = []
+    known = {name: TWO[name] for name in TWO if name not in unlisted and name == "two"}
+    steps = [Step("a", Job(began.append)), Step("b", Job(ask()), credentials=[])]
+
+    with pytest.raises(CredentialError, match="step b: the credential 'two' is not one that the step may") as caught:
+        Run(Workflow("test", *steps), credentials=known, unlisted=unlisted).execute()
+    assert (began, caught.value.fix) == ([], "Add two to the credentials of the step.")
+
+
+def test_s_04_a_step_does_not_get_the_connection_of_the_step_before_through_the_name_of_the_adaptor(ask):
+    late = Job(lambda s: ask())  # built in a function, where no check before the run sees it
+
+    ended = run(
+        Step("a", Job(ask()), next="b"),
+        Step("b", late, credentials=[]),
+        credentials={"crm": {"adaptor": "crm", "token": "token-one"}},
+    )
+
+    assert (ended.outcome, ended.error.code) == ("failed", "credential_invalid")
+    assert ended.error.fix == "Add crm to the credentials of the step."
+
+
 def test_s_04_a_step_inside_may_use_no_more_than_the_step_around_it(ask):
     def choose(s):
         return ask(credential="two")

@@ -101,17 +101,15 @@ class UseCheck:
             return
         if credential.name in self._credentials.fields():
             self.chosen.setdefault(credential.name, (use.adaptor, credential))
-        elif others := [name for name, entry in self._entries.items() if entry["adaptor"] == use.adaptor.name]:
-            self._lacks(others[0], file, use.call)
         elif list(faults(use.adaptor, credential)) and self._is_new(file.name, use.adaptor.name, None):
             message = f"{use.operation} needs a credential, and there is none for {use.adaptor.name}"
             fix = f"Add it to {self._where}: {use.adaptor.name}: {{adaptor: {use.adaptor.name}, …}}."
             yield file.finding(use.call, Code.CREDENTIAL_MISSING, message, fix)
 
     def _not_chosen(self, file: JobFile, use: Use, error: CredentialError) -> Iterator[Finding]:
-        entry = self._entries.get(use.credential or "", {})
-        if entry.get("adaptor") == use.adaptor.name:
-            self._lacks(str(use.credential), file, use.call)
+        name = use.credential or str(error.details.get("credential"))
+        if self._entries.get(name, {}).get("adaptor") == use.adaptor.name:
+            self._lacks(name, file, use.call)
         elif self._is_new(file.name, use.adaptor.name, use.credential):
             yield file.finding(use.call, self._why(use), f"{use.operation}: {error.message}", error.fix)
 

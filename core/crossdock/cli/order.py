@@ -12,6 +12,7 @@ from crossdock.project import FILE_NAME
 
 if TYPE_CHECKING:
     from crossdock.project.project import Project
+    from crossdock.project.shape import Limits
 
 
 class InProject(NamedTuple):
@@ -63,6 +64,11 @@ class InProject(NamedTuple):
         return cls.of(".", what[0], environment)
 
     @property
+    def limits(self) -> "Limits":
+        """What a run of the workflow may use."""
+        return self.project.definition(self.workflow).limits
+
+    @property
     def cursors(self) -> str:
         """The file of the workflow's cursors."""
         return str(self.outputs.cursors)
@@ -103,6 +109,13 @@ class Order(NamedTuple):
     def traced(self) -> bool:
         """Whether somebody wants to see what the operations did."""
         return self.shows_trace or self.page is not None
+
+    @property
+    def timeout(self) -> float | None:
+        """The seconds that the project file allows; what it does not say holds for a server alone, and nobody waits there."""
+        if self.stepping or not isinstance(self.what, InProject):
+            return None
+        return self.what.limits.seconds if "seconds" in self.what.limits.model_fields_set else None
 
     @property
     def name(self) -> str:

@@ -40,9 +40,10 @@ def supervise(order: Order, output: str | None, timeout: float | None) -> int:
     Args:
         order: What to run.
         output: The file for the final state; standard output by default.
-        timeout: Seconds after which the run is killed.
+        timeout: Seconds after which the run is killed; by default what the project file says.
     """
     message = Message.from_file(order.input, order.input_form) if order.input is not None else Message(State())
+    timeout = order.timeout if timeout is None else timeout
     sources = [order.file, order.credentials, order.cursors]
     check_output(output, inputs=sources)
     check_output(order.page, "--report", inputs=[*sources, order.input])

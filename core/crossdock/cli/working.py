@@ -26,7 +26,7 @@ from crossdock.plugins import Plugins, hookimpl
 from crossdock.redaction import Redactor
 from crossdock.retrying import retried
 from crossdock.run import Run, Timing
-from crossdock.state import encode
+from crossdock.state import SIZE_LIMIT, encode
 from crossdock.trace import Trace
 from crossdock.walk import Ended
 from crossdock.worker.child import Send
@@ -86,13 +86,16 @@ def _prepared(order: Order, message: Message, redactor: Redactor, send: Send) ->
     for name, module in adaptors.opened.items():
         plugins.register(f"adaptor {name}", module)
     trace = Trace(redactor, values=order.values, tell=lambda span: send({"span": {**span, "step": _step.get()}}))
+    entries = _entries(given, {*adaptors.opened, *_adaptors(loaded.workflow)}, message)
     run = Run(
         loaded.workflow,
         message.input,
-        credentials=_entries(given, {*adaptors.opened, *_adaptors(loaded.workflow)}, message),
+        credentials=entries,
+        unlisted={name: adaptor for name, adaptor in loaded.unlisted.items() if name not in entries},
         plugins=plugins,
         redactor=redactor,
         now=order.now,
+        size_limit=loaded.size_limit,
         dry_run=order.dry_run,
         files=order.files,
         record=order.record,
@@ -115,6 +118,8 @@ class _Loaded(NamedTuple):
     only: list[str] | None = None
     kept: Iterable[Ended] = ()
     settings: Mapping[str, Any] | None = None
+    size_limit: int = SIZE_LIMIT
+    unlisted: Mapping[str, str] = {}
 
 
 def _of_job(order: Order, file: str, message: Message) -> _Loaded:
@@ -130,7 +135,10 @@ def _of_project(order: Order, what: InProject) -> _Loaded:
     kept = chosen.kept(what.outputs, has_state=order.state is not None)
     if not order.dry_run:
         what.outputs.forget(chosen.steps)
-    return _Loaded(workflow, what.parallel, chosen.steps, kept, what.project.settings)
+    project, name = what.project, what.workflow
+    return _Loaded(
+        workflow, what.parallel, chosen.steps, kept, project.settings, what.limits.state_bytes, project.unlisted(name)
+    )
 
 
 def _adaptors(workflow: Workflow) -> Iterator[str]:

@@ -103,6 +103,11 @@ class Project:
         used = set(self._used(name))
         return {credential: fields for credential, fields in self.credentials.items() if credential in used}
 
+    def unlisted(self, name: str) -> dict[str, str]:
+        """Give the other credentials of the project, each with its adaptor's name: no step of the workflow may use them."""
+        used = set(self._used(name))
+        return {other: fields["adaptor"] for other, fields in self.credentials.items() if other not in used}
+
     def _used(self, name: str) -> Iterator[str]:
         for step in self.definition(name).steps.values():
             if step.credentials is not None:

@@ -184,6 +184,11 @@ class Limits(Part):
     log_mb: float = Field(default=5, gt=0, allow_inf_nan=False)
     """How much of its log is kept."""
 
+    @property
+    def state_bytes(self) -> int:
+        """How large the state may be, in bytes."""
+        return int(self.state_mb * 1024 * 1024)
+
 
 class Retry(Part):
     """How often a run is tried that failed in a way that may pass."""

@@ -84,10 +84,11 @@ def _prepared(
         workflow,
         state_of(project, claimed),
         credentials=credentials,
+        unlisted=project.unlisted(claimed.workflow),
         plugins=plugins,
         redactor=redactor,
         now=claimed.first_started_at,
-        size_limit=int(definition.limits.state_mb * MEGABYTE),
+        size_limit=definition.limits.state_bytes,
         kept=_kept(claimed.steps),
         settings=project.settings,
         key=f"{claimed.message.id} {claimed.workflow}",
@@ -129,8 +130,14 @@ def _faults(project: "Project", plugins: Plugins, redactor: Redactor) -> list[Cr
             credentials = resolved(project.credentials_of(name), plugins=plugins, redactor=redactor)
             workflow = project.workflow(name)
             _register_adaptors(plugins)
+            unlisted, settings = project.unlisted(name), project.settings
             Run(
-                workflow, credentials=credentials, plugins=plugins, redactor=redactor, settings=project.settings
+                workflow,
+                credentials=credentials,
+                unlisted=unlisted,
+                plugins=plugins,
+                redactor=redactor,
+                settings=settings,
             ).check()
         except CrossdockError as error:
             found.append(error)
