@@ -8,9 +8,10 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from sys import _getframe
 from typing import Any, Literal, NamedTuple, Protocol, get_args
 
+from crossdock.common.data import warn
 from crossdock.common.flow import each
 from crossdock.common.loop import OnError
-from crossdock.common.paths import value_at
+from crossdock.common.paths import missing_key, value_at
 from crossdock.declaration import Declaration
 from crossdock.errors import ArgumentError, WorkflowError, closest
 from crossdock.job import Job
@@ -298,7 +299,7 @@ def condition_name(condition: Any) -> str:
 def _per_item(step: Step, each_: Each) -> Callable[[State], State]:
     """Give the function that runs a step once per item: each item is a walk through a workflow of its own."""
     body = step.job if isinstance(step.job, Workflow) else Workflow.of(step.job, step.name)
-    items = each_.items if callable(each_.items) else _at(each_.items)
+    items = each_.items if callable(each_.items) else _at(each_.items, step.name)
 
     def on_item(state: State) -> Any:
         return run_in_progress(f"the step {step.name!r}").nested(body, state, item=_key_of(state, each_.key))
@@ -319,8 +320,15 @@ def _per_item(step: Step, each_: Each) -> Callable[[State], State]:
     return per_item
 
 
-def _at(path: str) -> Callable[[State], Any]:
-    return lambda state: value_at(dict(state), path)
+def _at(path: str, step: str) -> Callable[[State], Any]:
+    def items(state: State) -> Any:
+        found = value_at(dict(state), path)
+        if not found and (missing := missing_key(dict(state), path)) is not None:
+            key, there = missing  # a form leaves out a group without entries: it is no error, and may be a typo
+            warn("each_path_missing", step=step, path=path, key=key, closest=closest(key, there))
+        return found
+
+    return items
 
 
 def _key_of(state: State, key: str | None) -> Any:

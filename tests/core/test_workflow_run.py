@@ -143,6 +143,35 @@ def test_a_step_runs_once_per_item_and_its_ends_are_recorded_by_key(concurrency)
     ]
 
 
+MISSING = {
+    "data.intervetions": ("intervetions", "interventions"),
+    "dta.interventions": ("dta", "data"),
+    "data.plan.items": ("plan", None),
+    "data.form.items": ("items", None),
+    "data.intervetions[*].drugs": ("intervetions", "interventions"),
+}
+
+
+@pytest.mark.parametrize("path", MISSING)
+def test_a_path_to_items_that_are_not_there_is_a_warning_with_the_closest_key(path, caplog):
+    key, close = MISSING[path]
+
+    ended = run(Step("a", Job(double), each=path), given={"data": {"interventions": [1], "form": "visit"}})
+
+    told = {"code": "each_path_missing", "step": "a", "path": path, "key": key, "closest": close}
+    assert (ended.outcome, ended.state.data, ended.state.warnings) == ("success", [], [told])
+    assert f"path={path!r}" in caplog.text
+
+
+@pytest.mark.parametrize("items", [None, []])
+def test_items_that_are_null_or_none_are_no_warning(items):
+    ended = run(Step("a", Job(double), each="data.visits"), given={"data": {"visits": items}})
+    nothing = run(Step("a", Job(double), each="data.visits"), given={"data": None})
+
+    assert "warnings" not in ended.state
+    assert "warnings" not in nothing.state
+
+
 def test_a_workflow_per_item_and_a_stop_inside_ends_only_its_step():
     def even(s):
         return stop("even")(s) if s.data % 2 == 0 else s

@@ -64,6 +64,27 @@ def value_at(obj: Any, path: str) -> Any:
     return found if several else found[0] if found else None
 
 
+def missing_key(obj: Any, path: str) -> tuple[str, tuple[str, ...]] | None:
+    """Tell which key of a path is not there, and those that stand in its place; what is null there is not missing.
+
+    Args:
+        obj: A JSON value.
+        path: As in ``value_at``; keys after an index or ``[*]``, and JSONPath, are not looked at.
+
+    Example:
+        >>> missing_key({"data": {"visits": None}}, "data.vists"), missing_key({"data": {"visits": None}}, "data.visits")
+        (('vists', ('visits',)), None)
+    """
+    steps = () if isinstance(obj, dict) and path in obj else _steps(path)[0] or ()
+    value, at = obj, 0
+    while at < len(steps) and steps[at].kind == "keys" and value is not None:
+        key, after = _own_key(value, steps[at].keys)
+        if key is None:
+            return steps[at].keys[-1][0], tuple(value) if isinstance(value, dict) else ()
+        value, at = value[key], after
+    return None
+
+
 def _walk(value: Any, steps: tuple[_Step, ...], at: int) -> list[Any]:
     """Give what the steps from a number on find."""
     while at < len(steps):
