@@ -35,12 +35,14 @@ class Progress:
 
     @cached_property
     def input(self) -> str:
-        """What tells the input from others; cursors move in a run that is interrupted, too."""
-        digest = blake2b(encode(self._state.without("cursors")), digest_size=16)
+        """What tells the input from others, but for its rows; cursors move in a run that is interrupted, too."""
+        return blake2b(encode(self._state.without("cursors")), digest_size=16).hexdigest()
+
+    @cached_property
+    def rows(self) -> str | None:
+        """What tells the rows of the input from others; None if there are none, or if they are piped in."""
         data = self._state.get("data")
-        if isinstance(data, Rows):
-            digest.update((data.digest() or "").encode())
-        return digest.hexdigest()
+        return data.digest() if isinstance(data, Rows) else None
 
     def name(self, work: str) -> str:
         """Give a loop its name.
@@ -54,11 +56,14 @@ class Progress:
 
     def of(self, name: str) -> Any:
         """Give how far a loop came on the same input; None if it has not begun."""
-        kept = self.left.get(name)
+        kept, rows = (
+            self.left.get(name),
+            self.rows,
+        )  # asked for now: of a file that was read to its end it can't be told
         if kept is None:
             return None
-        if kept.get("input") == self.input:
-            return kept
+        if kept.get("input") == self.input and (rows is None or kept.get("rows") in (None, rows)):
+            return kept  # the items themselves tell, where the rows came through a pipe
         _logger.info("the loop %s was interrupted on another input, and starts at its first item", name)
         return None
 
@@ -71,6 +76,8 @@ class Progress:
         """
         with self._lock:
             others = {loop: kept for loop, kept in self.left.items() if loop != name}
-            self.left = others if progress is None else {**others, name: {**progress, "input": self.input}}
+            self.left = (
+                others if progress is None else {**others, name: {**progress, "input": self.input, "rows": self.rows}}
+            )
             if self.on_kept is not None:
                 self.on_kept(dict(self.left))

@@ -9,6 +9,7 @@ from copy import copy
 from typing import Any
 
 from crossdock.common.flow import each
+from crossdock.common.loop import OF_STEP, OnError
 from crossdock.errors import InputError
 from crossdock.job import Job, all_parts
 from crossdock.operation import Operation, as_operation
@@ -50,7 +51,7 @@ def retried_steps(workflow: Workflow, failed: Iterable[Mapping[str, Any]], what:
     Raises:
         InputError: Some can't be fed back; nothing ran.
     """
-    loops = {step.name: set(_loops(step.job)) for step in workflow.steps if isinstance(step.job, Job)}
+    loops = {step.name: _loops_of(step) for step in workflow.steps}
     of_step: dict[str, list[Mapping[str, Any]]] = {}
     for entry in failed:
         name = _loop_of(entry, what)
@@ -63,7 +64,19 @@ def retried_steps(workflow: Workflow, failed: Iterable[Mapping[str, Any]], what:
     return Workflow(workflow.name, *(_fed_step(step, of_step[step.name], what) for step in chosen))
 
 
+def _loops_of(step: Step) -> set[str]:
+    """Give the names of the loops of a step that items can be fed back to; one that runs once per item is a loop."""
+    if step.each is not None:
+        return {f"{OF_STEP}{step.name}"}
+    return set(_loops(step.job)) if isinstance(step.job, Job) else set()
+
+
 def _fed_step(step: Step, failed: list[Mapping[str, Any]], what: str) -> Step:
+    if step.each is not None:
+        _refuse_stopped(step.each.on_error, f"the step {step.name!r}", what)
+        items = [entry["item"] for entry in failed]
+        again = step.each._replace(items=lambda _: items)
+        return Step(step.name, step.job, credentials=step.credentials, each=again, seconds=step.seconds)
     assert isinstance(step.job, Job)  # noqa: S101 - only such steps were looked at
     job = retried(step.job, {"failed": failed}, what)
     return Step(step.name, job, credentials=step.credentials, seconds=step.seconds)
@@ -113,6 +126,11 @@ def all_loops(job: Job) -> Iterator[Operation]:
 def _chosen(loops: dict[str, list[Operation]], name: str, what: str) -> Operation:
     """Give the one loop that runs an operation of this name."""
     found = loops.get(name, [])
+    if name.startswith(OF_STEP):
+        raise InputError(
+            f"{what} has failed items of the {name}, which a workflow runs once per item",
+            fix="Run the workflow again on its input; of a run that was served: crossdock runs retry RUN --failed.",
+        )
     if not found:
         known = ", ".join(map(repr, loops)) or "nothing"
         raise InputError(
@@ -125,12 +143,13 @@ def _chosen(loops: dict[str, list[Operation]], name: str, what: str) -> Operatio
             f"{what} has failed items of a loop that ran {name!r}, and the loops at {lines} do",
             fix=f"Give what these loops run different names. {_AGAIN}",
         )
-    if _option(found[0], "on_error") == "stop":
-        raise InputError(
-            f"{what} has an item at which the loop at {found[0].site} stopped; those after it are not in it",
-            fix=_AGAIN,
-        )
+    _refuse_stopped(_option(found[0], "on_error"), f"the loop at {found[0].site}", what)
     return found[0]
+
+
+def _refuse_stopped(on_error: OnError, which: str, what: str) -> None:
+    if on_error == "stop":
+        raise InputError(f"{what} has an item at which {which} stopped; those after it are not in it", fix=_AGAIN)
 
 
 def _option(loop: Operation, name: str) -> Any:

@@ -89,7 +89,7 @@ class Step:
         <Step 'load' → report (on_success)>
     """
 
-    __slots__ = ("credentials", "each", "job", "name", "next", "seconds")
+    __slots__ = ("credentials", "each", "job", "loop", "name", "next", "seconds")
 
     def __init__(
         self,
@@ -112,12 +112,14 @@ class Step:
         self.credentials = None if credentials is None else tuple(credentials)
         self.each = each if each is None or isinstance(each, Each) else Each(each)
         self.seconds = seconds
+        self.loop = None if self.each is None else _loop(self, self.each)
+        """What runs its job once per item."""
 
     @property
     def operations(self) -> tuple[Operation, ...]:
         """What it runs, in order."""
-        if self.each is not None:
-            return (as_operation(_per_item(self, self.each)),)
+        if self.loop is not None:
+            return (as_operation(_per_item(self.name, self.loop)),)
         return self.job.operations if isinstance(self.job, Job) else (self.job,)
 
     def __repr__(self) -> str:
@@ -296,15 +298,25 @@ def condition_name(condition: Any) -> str:
     return getattr(condition, "__name__", str(condition))
 
 
-def _per_item(step: Step, each_: Each) -> Callable[[State], State]:
-    """Give the function that runs a step once per item: each item is a walk through a workflow of its own."""
+def _per_item(name: str, loop: Operation) -> Callable[[State], State]:
+    """Give the function that runs the loop of a step, and leaves what each item left."""
+
+    def per_item(state: State) -> State:
+        return state.result(loop.outcome(state)[1])
+
+    per_item.__name__ = name
+    return per_item
+
+
+def _loop(step: Step, each_: Each) -> Operation:
+    """Make what runs a step once per item: each item is a walk through a workflow of its own."""
     body = step.job if isinstance(step.job, Workflow) else Workflow.of(step.job, step.name)
     items = each_.items if callable(each_.items) else _at(each_.items, step.name)
 
     def on_item(state: State) -> Any:
         return run_in_progress(f"the step {step.name!r}").nested(body, state, item=_key_of(state, each_.key))
 
-    loop = each(
+    return each(
         items,  # type: ignore[arg-type]
         on_item,
         concurrency=each_.concurrency,
@@ -312,12 +324,6 @@ def _per_item(step: Step, each_: Each) -> Callable[[State], State]:
         key=each_.key,
         commit="item",
     )
-
-    def per_item(state: State) -> State:
-        return state.result(loop.outcome(state)[1])
-
-    per_item.__name__ = step.name
-    return per_item
 
 
 def _at(path: str, step: str) -> Callable[[State], Any]:

@@ -256,6 +256,38 @@ def test_another_input_starts_at_the_first_item_and_says_so(kept, failing_at, ca
     assert Run(Workflow.of(Job(lambda s: s)), {"data": 1, "cursors": {"v": 2}}).progress.input == same
 
 
+def test_rows_that_are_piped_in_go_on_where_those_of_the_file_stopped(
+    killed, crossdock: Crossdock, write_job, lines, tmp_path
+):
+    job = write_job(SINK.replace("CONCURRENCY", "1"))
+    piped = ("run", job, "--state", "-", "--state-format", "jsonl", "--cursors", "cursors")
+    killed(job, lines, 12)
+    kept = (tmp_path / "cursors.progress").read_text()
+
+    other = crossdock(*piped, stdin='{"n": -1}\n' * 20, env={"FATAL": "-1"})
+    (tmp_path / "cursors.progress").write_text(kept)
+    done = crossdock(*piped, stdin=lines.read_text(), env={"FATAL": "-1"})
+
+    assert (other.returncode, done.returncode) == (1, 0)
+    assert "the items before item 10 are others now" in other.stderr
+    assert "goes on at item 10: an interrupted run did those before it" in done.stderr
+    assert list(map(int, (tmp_path / "sink").read_text().split())) == [*range(13), *range(10, MANY)]
+
+
+def test_rows_that_were_read_to_their_end_before_a_checkpoint_are_known_again(
+    crossdock: Crossdock, write_job, lines, tmp_path
+):
+    failing = "def fail(state):\n    raise ValueError('no')\njob = Job(each(state.data, write, checkpoint=100), fail)\n"
+    job = write_job(SINK.replace("job = ", "fine = ").replace("CONCURRENCY", "1") + failing)
+    arguments = ("run", job, "--state", lines, "--cursors", "cursors")
+
+    crossdock(*arguments, env={"FATAL": "-1"})
+    again = crossdock(*arguments, env={"FATAL": "-1"})
+
+    assert f"goes on at item {MANY}" in again.stderr
+    assert (tmp_path / "sink").read_text().count("\n") == MANY
+
+
 def test_other_items_are_never_taken_for_those_that_are_done(kept, failing_at, caplog):
     caplog.set_level("INFO")
     second, third, fourth = failing_at(), failing_at(), failing_at()

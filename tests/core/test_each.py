@@ -124,6 +124,19 @@ def test_stop_keeps_the_failed_item_and_ends_the_loop(run_job):
     assert [f["item"] for f in run.state.failed] == [2]
 
 
+@pytest.mark.parametrize(("items", "count"), [([2, 3, 4], 2), (iter([2, 3, 4]), None), ([2], 0)])
+def test_stop_tells_how_many_items_were_never_started(run_job, items, count, caplog):
+    def work(s):
+        raise JobError("NO", "no")
+
+    run = run_job(each(lambda _: items, work, on_error="stop"))
+
+    told = {"code": "items_not_started", "loop": "work", "stopped_at": 0, "count": count}
+    assert run.state.get("warnings", []) == ([] if count == 0 else [told])
+    assert ("2 more were not started" in caplog.text) is (count == 2)
+    assert ("those after it were not started" in caplog.text) is (count is None)
+
+
 def test_raise_fails_at_the_first_item_and_names_it(run_job):
     seen = []
 

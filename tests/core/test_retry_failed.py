@@ -5,7 +5,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from crossdock import Job, each, when
+from crossdock import Each, Job, Run, Step, Workflow, each, when
+from crossdock.errors import InputError
+from crossdock.retrying import retried_steps
 from crossdock.testing import RunJob
 from fix_command import Crossdock, Done, WriteJob, WriteJson
 
@@ -204,3 +206,40 @@ def test_it_takes_no_other_input(crossdock, write_job, write_json):
 
     assert done.returncode == 2
     assert "--retry-failed and --state can't be given together" in done.stderr
+
+
+def test_the_failed_items_of_a_step_that_runs_once_per_item_go_to_that_step_again():
+    done = []
+
+    def send(state):
+        if state.data["id"] in broken:
+            raise ValueError("not now")
+        done.append((state.data["id"], state.form))
+        return state
+
+    load = Step("load", Job(lambda s: done.append("load") or s), next="send")
+    workflow = Workflow("w", load, Step("send", Job(send), each=Each("data", key="id")))
+    given, broken = {"data": [{"id": 1}, {"id": 2}], "form": "visit"}, {2}
+    first = Run(workflow, given)
+    first.execute()
+    broken, first_done = set(), done.copy()
+    again = Run(retried_steps(workflow, first.state.failed, "the run"), given)
+
+    assert (again.execute(), first_done, done[2:]) == ("success", ["load", (1, "visit")], [(2, "visit")])
+
+
+def test_the_failed_items_of_such_a_step_are_no_jobs_and_it_is_told_what_to_do(case: Case, write_json: WriteJson):
+    entry = {"index": 0, "key": 1, "item": {"id": 1}, "error": {}, "loop": "step send"}
+
+    assert case.run("--retry-failed", write_json({"failed": [entry]}, "out.json"))[0] == 2
+    assert "has failed items of the step send, which a workflow runs once per item" in case.said
+    assert "crossdock runs retry RUN --failed" in case.said
+
+
+def test_an_item_at_which_such_a_step_stopped_is_refused():
+    workflow = Workflow("w", Step("send", Job(lambda s: 1 / 0), each=Each("data", on_error="stop")))
+    run = Run(workflow, {"data": [1, 2]})
+    run.execute()
+
+    with pytest.raises(InputError, match="the run has an item at which the step 'send' stopped"):
+        retried_steps(workflow, run.state.failed, "the run")

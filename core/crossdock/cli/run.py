@@ -174,7 +174,9 @@ _OF_A_JOB: dict[str, Callable[[Given], Any]] = {
     ),
 }
 _OF_A_WORKFLOW: dict[str, Callable[[Given], Any]] = {
-    "--retry-failed is for a job file: name the job of the step.": lambda given: given["retry_failed"] is not None,
+    "--retry-failed is for a job file: name the job whose loop put them aside, or run the workflow again on its input.": (
+        lambda given: given["retry_failed"] is not None
+    ),
 }
 
 

@@ -1,8 +1,9 @@
 """Loop: one running ``each``."""
 
+import logging
 import threading
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sized
 from contextlib import nullcontext
 from contextvars import copy_context
 from functools import cached_property, partial
@@ -21,6 +22,11 @@ if TYPE_CHECKING:
     from concurrent.futures import Future
 
 OnError = Literal["raise", "collect", "stop"]
+
+OF_STEP = "step "
+"""What the name of a loop begins with that is a whole step, run once per item."""
+
+_logger = logging.getLogger("crossdock")
 
 
 class Options(NamedTuple):
@@ -94,6 +100,8 @@ class Loop:
         self._pending: deque[Future[_Done]] = deque()
         """Those in work, as futures of what becomes of them."""
         self._halted = False
+        self._last = -1
+        """The number of the item that was put aside last."""
         self._ending: list[BaseException] = []
         self._draw_failed: list[BaseException] = []
         self._checkpoints = self._made_checkpoints()
@@ -109,6 +117,8 @@ class Loop:
         ending = [*self._ending, *self._draw_failed]
         if ending:  # that a write may have happened is what must not be lost
             raise next((error for error in ending if getattr(error, "outcome", None) == "unknown"), ending[0])
+        if self._halted:
+            self._tell_of_the_rest(items)
         if self._checkpoints is not None:
             self._checkpoints.keep(complete=not self._halted)
         if self._unit is None and self._record.failed:
@@ -281,15 +291,29 @@ class Loop:
             self._ending.append(error)
         else:
             self._record.put_aside(item, error, index, self._key_of(item), loop=self._name)
+            self._last = index
             if self._options.on_error == "stop":
                 self._record.stopped_at.append(item)
             elif self._checkpoints is not None:
                 self._checkpoints.failed.append(self._record.failed[-1])
 
+    def _tell_of_the_rest(self, items: Iterable[Any]) -> None:
+        """Say what the loop left alone when it stopped at an item."""
+        count = len(items) - self._last - 1 if isinstance(items, Sized) else None
+        if count != 0:
+            how_many = "those after it" if count is None else f"{count} more"
+            where = f"{self._this.name} ({self._this.site})"
+            _logger.warning("%s stopped at item %d; %s were not started", where, self._last, how_many)
+            told = {"code": "items_not_started", "loop": self._name, "stopped_at": self._last, "count": count}
+            self._record.warnings.append(told)
+
     @cached_property
     def _name(self) -> str | None:
-        """The name by which ``--retry-failed`` finds the loop in its job; None if a function built it."""
+        """The name by which a retry finds the loop in its job or among the steps; None if a function built it."""
         steps = self._unit.run.workflow.steps if self._unit is not None else ()
+        of_step = next((step.name for step in steps if step.loop is self._this), None)
+        if of_step is not None:
+            return f"{OF_STEP}{of_step}"
         known = any(part is self._this for step in steps for part in all_parts(step.job))
         return self._operation.name if known else None
 
