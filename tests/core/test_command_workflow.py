@@ -183,6 +183,23 @@ def test_cursors_of_a_workflow_are_kept_from_run_to_run(project, crossdock):
     assert json.loads((folder / ".crossdock" / "cursors" / "visits.json").read_text()) == {"visits": 3}
 
 
+def test_the_commands_know_the_cursors_of_a_workflow(project, crossdock, tmp_path):
+    folder = project(PROJECT + "environments: {test: {}}\n")
+    (tmp_path / "empty").mkdir()
+    crossdock("run", "visits", "--state", "good.json")
+
+    assert crossdock("cursors", "list").stdout == "visits  7\n"
+    assert crossdock("cursors", "show", "visits", "--project", folder, "--workflow", "visits").stdout == "7\n"
+    assert crossdock("cursors", "set", "visits", "9", "--env", "test").returncode == 0  # before any run of it
+    assert crossdock("cursors", "list", "--env", "test").stdout == 'visits  "9"\n'
+    assert crossdock("cursors", "reset", "--all").returncode == 0
+    assert crossdock("cursors", "list").stdout == ""
+    assert crossdock("cursors", "list", "--workflow", "visit").returncode == 2
+    assert crossdock("cursors", "list", "--cursors", "c.json", "--env", "test").returncode == 2
+    nowhere = crossdock("cursors", "list", cwd=tmp_path / "empty")
+    assert (nowhere.returncode, "--cursors FILE; or a project" in nowhere.stderr) == (2, True)
+
+
 def test_a_dry_run_keeps_nothing(project, crossdock):
     folder = project()
 

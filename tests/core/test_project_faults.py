@@ -411,6 +411,20 @@ def test_the_error_of_a_project_lists_all_faults(write_project: WriteProject):
     assert caught.value.outcome == "refused"
 
 
+@pytest.mark.parametrize(
+    "at", ["settings: {api_key: hush-hush}", "environments: {test: {settings: {api_key: hush-hush}}}"]
+)
+def test_a_secret_in_settings_belongs_into_a_credential(write_project: WriteProject, at: str):
+    whole = STEPS + at + ("\nsettings: {api_key: none}\n" if at.startswith("environments") else "\n")
+
+    with pytest.raises(ProjectError) as caught:
+        read_project(write_project(whole))
+
+    assert {fault.fix for fault in caught.value.faults} == {
+        "Make it a field of a credential, as env:NAME or file:PATH: a job reads credentials.name.field."
+    }
+
+
 def test_a_file_that_is_no_mapping_has_one_fault(write_project: WriteProject):
     assert [fault.message for fault in faults_of(write_project("- visits\n"))] == ["the file is a list, not a mapping"]
     assert [fault.message for fault in faults_of(write_project(""))] == ["the file is empty, not a mapping"]

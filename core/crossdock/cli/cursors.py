@@ -1,10 +1,11 @@
 """``crossdock cursors``: where the next run of a job starts, in a file beside its output."""
 
 import fcntl
+import functools
 import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from typing import Any, TypeVar
+from typing import Any
 
 import click
 
@@ -14,8 +15,6 @@ from crossdock.decoding import decode
 from crossdock.errors import ArgumentError, CursorFileError, Outcome
 from crossdock.progress import Progress
 from crossdock.state import encode
-
-F = TypeVar("F", bound=Callable[..., Any])
 
 
 class CursorFile:
@@ -101,20 +100,60 @@ class CursorFile:
 
 @click.group()
 def cursors() -> None:
-    """Show and set where the next run of a job starts."""
+    """Show and set where the next run of a job starts, or that of a workflow which `crossdock run` runs.
+
+    What a server runs has its cursors in its store.
+    """
 
 
-def _of_file(command: F) -> F:
-    return click.option(
-        "--cursors", "path", metavar="FILE", required=True, help="The file that `crossdock run --cursors` keeps."
-    )(command)
+def _of_file(command: Callable[..., Any], *, writes: bool = False) -> Callable[..., Any]:
+    """Give a command the options that say which cursors it is about; it gets their file, whose folder is made if it writes."""
+
+    @functools.wraps(command)
+    def with_file(*args: Any, path: str | None, folder: str | None, workflow: str | None, **options: Any) -> Any:
+        env = options.pop("env")
+        if path is not None and (folder or workflow or env):
+            raise click.UsageError(
+                "--cursors names a file, the other options a workflow of a project: give one of them."
+            )
+        return command(*args, file=CursorFile(path or _of_workflow(folder, workflow, env, writes)), **options)
+
+    for option in reversed(_WHICH):
+        with_file = option(with_file)
+    return with_file
+
+
+_WHICH = (
+    click.option("--cursors", "path", metavar="FILE", help="The file that `crossdock run --cursors` keeps."),
+    click.option(
+        "--project",
+        "folder",
+        metavar="FOLDER",
+        help="The project whose cursors `crossdock run` keeps; by default the folder you are in.",
+    ),
+    click.option("--workflow", metavar="NAME", help="The workflow, if the project has several."),
+    click.option("--env", metavar="NAME", help="The environment of the project."),
+)
+
+
+def _of_workflow(folder: str | None, workflow: str | None, environment: str | None, writes: bool) -> str:
+    """Give the file of the cursors that ``crossdock run`` keeps of a workflow."""
+    from crossdock.cli.order import InProject  # imported late: --help needs none of it
+    from crossdock.project import is_project
+
+    if folder is None and not is_project("."):
+        raise click.UsageError("Name the file of the cursors: --cursors FILE; or a project: --project FOLDER.")
+    chosen = InProject.of(folder or ".", workflow, environment)
+    if writes:
+        chosen.outputs.make()
+    return chosen.cursors
 
 
 @cursors.command("list")
 @_of_file
-def list_(path: str) -> None:
+def list_(file: CursorFile) -> None:
     """List the cursors and their positions."""
-    found = CursorFile(path).read()
+    found = file.read()
     if found:
         click.echo(table([[name, encode(found[name]).decode()] for name in sorted(found)]))
 
@@ -122,9 +161,9 @@ def list_(path: str) -> None:
 @cursors.command()
 @click.argument("name")
 @_of_file
-def show(name: str, path: str) -> None:
+def show(name: str, file: CursorFile) -> None:
     """Show the position of one cursor, as JSON."""
-    click.echo(encode(_known(CursorFile(path).read(), name)[name]).decode())
+    click.echo(encode(_known(file.read(), name)[name]).decode())
 
 
 @cursors.command("set")
@@ -133,14 +172,13 @@ def show(name: str, path: str) -> None:
 @click.option(
     "--type", "type_", type=click.Choice(["text", "number", "instant"]), help="How it is kept; text by default."
 )
-@_of_file
-def set_(name: str, position: str, type_: Any, path: str) -> None:
+@functools.partial(_of_file, writes=True)
+def set_(name: str, position: str, type_: Any, file: CursorFile) -> None:
     """Set the position of a cursor; the next run starts there."""
     try:
         value = kept(name, position, type_)
     except ArgumentError as error:
         raise click.BadParameter(error.message, param_hint="POSITION") from None
-    file = CursorFile(path)
     with file.locked():
         file.write({**file.read(), name: value})
 
@@ -148,12 +186,11 @@ def set_(name: str, position: str, type_: Any, path: str) -> None:
 @cursors.command()
 @click.argument("names", nargs=-1)
 @click.option("--all", "everything", is_flag=True, help="Forget all of them, and the progress of loops.")
-@_of_file
-def reset(names: tuple[str, ...], path: str, *, everything: bool) -> None:
+@functools.partial(_of_file, writes=True)
+def reset(names: tuple[str, ...], file: CursorFile, *, everything: bool) -> None:
     """Forget cursors; the next run starts from their defaults."""
     if bool(names) == everything:
         raise click.UsageError("name the cursors, or say --all")
-    file = CursorFile(path)
     with file.locked():
         found = _known(file.read(), *names)
         if everything:

@@ -192,9 +192,13 @@ def secrets_are_elsewhere(source: Source, _: ProjectFile) -> Iterator[Finding]:
     for path in _held_by(source):
         for place, name, text in _texts(source.at(*path), path, ""):
             if secret_in(name, text):
-                fix = "Keep it elsewhere, and write env:NAME or file:PATH here."
+                fix = _IN_SETTINGS if "settings" in path else "Keep it elsewhere, and write env:NAME or file:PATH here."
                 message = f"{'.'.join(map(str, place))} holds a secret itself"
                 yield source.finding(place, Code.SECRET_INLINE, message, fix)
+
+
+_IN_SETTINGS = "Make it a field of a credential, as env:NAME or file:PATH: a job reads credentials.name.field."
+"""Settings are no secrets: they hold what they say, and nothing masks it."""
 
 
 def _held_by(source: Source) -> Iterator[Path]:
