@@ -273,9 +273,18 @@ def look_up(what: str, value: Any, *, plugins: "Plugins", redactor: Redactor) ->
     if not isinstance(value, str) or ":" not in value:
         return None
     found = plugins.resolve_secret(value, what=what)
-    if found is not None and len(found.secret) >= SHORTEST and what.rpartition(".")[2] not in _NO_SECRETS:
+    if found is not None and len(found.secret) >= SHORTEST and is_masked(what):
         redactor.add(found.secret, what=what)
     return found
+
+
+def is_masked(what: str) -> bool:
+    """Tell whether the value of a field is masked that is kept elsewhere.
+
+    >>> is_masked("kobo.token"), is_masked("kobo.base_url")
+    (True, False)
+    """
+    return what.rpartition(".")[2] not in _NO_SECRETS
 
 
 def _snake(name: str) -> str:

@@ -105,7 +105,13 @@ def _composed(written: str, what: str, error: type[CrossdockError]) -> Document:
         mark = getattr(failure, "problem_mark", None)
         where = f" in line {mark.line + 1}, column {mark.column + 1}" if mark else ""
         fix = "Correct it there; quote values that hold ':' or '#'."
+        if mark and _is_tab(written, mark.line, mark.column):
+            where, fix = f"{where}: a tab stands there", "Indent with blanks: YAML takes no tabs for that."
         raise error(f"{what} is not valid YAML{where}", fix=fix, **{"line": mark.line + 1} if mark else {}) from None
+
+
+def _is_tab(written: str, line: int, column: int) -> bool:
+    return "".join(written.splitlines()[line : line + 1]).startswith("\t", column)
 
 
 def _faultless(document: Document, what: str, error: type[CrossdockError]) -> Document:

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from functools import reduce
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
-from crossdock.credentials import look_up, secret_fields
+from crossdock.credentials import is_masked, look_up, secret_fields
 from crossdock.errors import CredentialError, CrossdockError
 from crossdock.redaction import Redactor
 from crossdock.references import Resolved, is_own
@@ -23,7 +23,7 @@ class Origin(NamedTuple):
     source: str
     """``inline``, or the reference and the plugin that knows it."""
     secret: bool = False
-    """Whether a secret stands there itself."""
+    """Whether its value is a secret, wherever that stands."""
     status: Status = "ok"
     problem: CrossdockError | None = None
 
@@ -66,13 +66,14 @@ def _leaves(value: Any, path: tuple[str | int, ...] = ()) -> Iterator[tuple[tupl
 
 def _found(written: Origin, reference: str, found: Resolved) -> Origin:
     source = reference if found.by is None else f"{reference} ({found.by})"
-    return written._replace(source=source, status="ok" if found.secret else "empty")
+    secret = is_masked(written.field)
+    return written._replace(source=source, secret=secret, status="ok" if found.secret else "empty")
 
 
 def _missing(written: Origin, value: str, error: CredentialError) -> Origin:
     # What a plugin failed at may be no reference at all, but a secret with a colon: it is not shown.
     source = value if is_own(value) else error.details["by"]
-    return written._replace(source=source, status="missing", problem=error)
+    return written._replace(source=source, secret=is_masked(written.field), status="missing", problem=error)
 
 
 def _inline(written: Origin, what: str, value: Any, redactor: Redactor) -> Origin:

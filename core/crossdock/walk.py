@@ -231,12 +231,10 @@ class Walk:
     def _decided(self, edge: Edge, ended: Ended) -> tuple[bool, str]:
         """Tell whether an edge is followed, and why."""
         well = ended.outcome in GONE_WELL
+        if ended.outcome in CUT_SHORT:
+            return False, f"{ended.outcome}, and nothing runs after that"
         why = f"{ended.outcome}, and the edge is {edge.after}"
-        if (
-            ended.outcome in CUT_SHORT
-            or (edge.after == "on_success" and not well)
-            or (edge.after == "on_failure" and well)
-        ):
+        if (edge.after == "on_success" and not well) or (edge.after == "on_failure" and well):
             return False, why
         return (True, why) if edge.when is None else self._asked(edge, ended)
 

@@ -64,11 +64,11 @@ def test_the_source_of_every_field_is_told_and_no_value(
     told = [(row["name"], row["field"], row["given"], row["source"], row["secret"]) for row in done.json]
     assert told == [
         ("kobo", "base_url", "c.yaml:3", "env:KOBO_URL", False),
-        ("kobo", "api_key.value", "c.yaml:5", "file:key.txt", False),
+        ("kobo", "api_key.value", "c.yaml:5", "file:key.txt", True),
         ("kobo", "api_key.header", "c.yaml:6", "inline", False),
-        ("crm", "token", "c.yaml:7", "vault:secret/data/kobo#token (plugin acme-vault)", False),
+        ("crm", "token", "c.yaml:7", "vault:secret/data/kobo#token (plugin acme-vault)", True),
         ("hmis", "base_url", "c.yaml:10", "inline", False),
-        ("hmis", "pat", "c.yaml:11", "keyring:clinic/hmis", False),
+        ("hmis", "pat", "c.yaml:11", "keyring:clinic/hmis", True),
         ("warehouse", "password", "c.yaml:14", "inline", True),
         ("warehouse", "port", "c.yaml:15", "inline", False),
         ("open", "adaptor", "c.yaml:16", "inline", False),

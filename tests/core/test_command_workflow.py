@@ -7,6 +7,7 @@ import stat
 from pathlib import Path
 
 import pytest
+from fix_command import without_privileges
 
 PROJECT = """
 name: clinic
@@ -207,6 +208,28 @@ def test_a_dry_run_keeps_nothing(project, crossdock):
 
     assert (done.returncode, done.json["plan"]) == (0, []), done.stderr
     assert list((folder / ".crossdock").rglob("*.json")) == []
+
+
+def test_a_dry_run_needs_no_folder_that_it_can_write_to(project, crossdock):
+    folder = project()
+    folder.chmod(0o500)
+
+    refused = crossdock("run", "visits", "--state", "good.json", preexec_fn=without_privileges)
+    done = crossdock("run", "visits", "--state", "good.json", "--dry-run", preexec_fn=without_privileges)
+    folder.chmod(0o700)
+
+    assert (refused.returncode, "what the steps hand on can't be kept" in refused.stderr) == (3, True)
+    assert (done.returncode, done.json["data"]) == (0, {"told": [1, 2]}), done.stderr
+
+
+def test_a_wrong_step_is_wrong_input_and_nothing_says_refused(project, crossdock):
+    project()
+
+    done = crossdock("run", "visits", "--state", "good.json", "--start", "lode")
+
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "visits: not run, wrong input in " in done.stderr
+    assert "refused" not in done.stderr
 
 
 def test_w_16_a_step_has_a_time_limit_that_ends_what_it_started(project, crossdock):

@@ -32,6 +32,8 @@ REFUSED = {
     "key": ("? [hush]\n: 1\n", "in line 1: a key that is no text"),
     "cycle": ("a: &x\n  b: *x\n", "in line 1: what an anchor names holds itself"),
     "syntax": ("a: 1\nb: hush: hush\n", "is not valid YAML in line 2, column 8"),
+    "a tab": ("a:\n\tb: hush\n", "is not valid YAML in line 2, column 1: a tab stands there"),
+    "a tab after blanks": ("a:\n  - hush\n \t- b\n", "is not valid YAML in line 3, column 2: a tab stands there"),
     "open": ("a: [hush\n", "is not valid YAML in line 2, column 1"),
     "two documents": ("a: 1\n---\nb: 1\n", "is not valid YAML in line 2, column 1"),
     "control": ("a: hush\x00\n", "is not valid YAML"),

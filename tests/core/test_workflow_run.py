@@ -620,4 +620,4 @@ def test_a_signal_ends_steps_that_run_at_the_same_time_and_none_of_their_ends_is
     assert stopped_early
     assert {name: left["data"] for name, left in state["inputs"].items()} == {"many": "first", "closing": "closed"}
     assert list(state["errors"]) == ["many"]
-    assert skipped == {"after": f"many: {outcome}, and the edge is on_failure", "last": f"the run was {outcome}"}
+    assert skipped == {"after": f"many: {outcome}, and nothing runs after that", "last": f"the run was {outcome}"}

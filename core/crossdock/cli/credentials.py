@@ -216,7 +216,8 @@ def _problem(error: CrossdockError | None) -> dict[str, str] | None:
 def _warn_of_readers(files: Sequence[str], rows: list[dict[str, Any]]) -> None:
     """Warn of secrets in a file that others may read."""
     for file in files:
-        written = [row["given"] for row in rows if row["secret"] and row["given"].rpartition(":")[0] == file]
+        inside = [row for row in rows if row["secret"] and row["source"] == "inline"]
+        written = [row["given"] for row in inside if row["given"].rpartition(":")[0] == file]
         if written and os.stat(file).st_mode & (stat.S_IRGRP | stat.S_IROTH):
             say(
                 f"warning: {written[0]} holds a secret, and other users of this machine can read the file\n"

@@ -26,9 +26,13 @@ EXIT_CODES: dict[Outcome, int] = {
 }
 
 
+WRONG_INPUT = 2
+"""The exit code for a wrong option, argument or input; no outcome of a run has it."""
+
+
 def exit_code(error: CrossdockError) -> int:
     """Give the exit code of a command that an error ended; wrong input is 2, as a wrong option is."""
-    return 2 if isinstance(error, InputError) else EXIT_CODES[error.outcome]
+    return WRONG_INPUT if isinstance(error, InputError) else EXIT_CODES[error.outcome]
 
 
 def show_error(error: CrossdockError) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 from crossdock.cli.ending import replace_file
 from crossdock.decoding import decode
-from crossdock.errors import InputError
+from crossdock.errors import InputError, ProjectError
 from crossdock.sealed import Sealed
 from crossdock.state import State, encode
 from crossdock.walk import Ended
@@ -50,9 +50,9 @@ class StepOutputs:
             if not ignored.exists():
                 ignored.write_text("*\n", encoding="utf-8")
         except OSError as error:
-            raise InputError(
+            raise ProjectError(
                 f"what the steps hand on can't be kept in {str(self._kept)!r}: {error.strerror}",
-                fix="Make the folder of the project one that you can write to.",
+                fix="Make the folder of the project one that you can write to; --dry-run needs none.",
             ) from None
 
     def keep(self, ended: Ended) -> None:

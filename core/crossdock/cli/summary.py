@@ -3,6 +3,7 @@
 import linecache
 from typing import Any
 
+from crossdock.cli.ending import WRONG_INPUT
 from crossdock.cli.planned import planned
 from crossdock.cli.tree import tree_lines
 from crossdock.plan import NO_ANSWER
@@ -22,7 +23,8 @@ def summary(name: str, report: Report, seconds: float, *, dry_run: bool, tree: b
         tree: Whether to show the tree of what was traced.
     """
     stopped = f" (stopped: {report['stopped']})" if report.get("stopped") else ""
-    lines = [f"{name}: {report['outcome']} in {seconds:.2f} s{stopped}"]
+    outcome = "not run, wrong input" if report.get("exit") == WRONG_INPUT else report["outcome"]
+    lines = [f"{name}: {outcome} in {seconds:.2f} s{stopped}"]
     inside = _trees if tree else _timings
     several = len(report.get("steps", [])) > 1
     lines += step_lines(report, inside(report)) if several else inside(report).get(None, [])

@@ -3,6 +3,7 @@
 import json
 import signal
 import time
+from contextlib import nullcontext
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -47,12 +48,12 @@ def supervise(order: Order, output: str | None, timeout: float | None) -> int:
     sources = [order.file, order.credentials, order.cursors]
     check_output(output, inputs=sources)
     check_output(order.page, "--report", inputs=[*sources, order.input])
-    if isinstance(order.what, InProject):
+    if isinstance(order.what, InProject) and not order.dry_run:
         order.what.outputs.make()
     if order.cursors is None:
         return _accounted(order, message, output, timeout)
     kept = CursorFile(order.cursors)
-    with kept.locked():
+    with nullcontext() if order.dry_run else kept.locked():  # a dry run writes nothing, and may be unable to
         message.state = message.state | {"cursors": {**(message.state.get("cursors") or {}), **kept.read()}}
         return _accounted(order, message, output, timeout, kept)
 

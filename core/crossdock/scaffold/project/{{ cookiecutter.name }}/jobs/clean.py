@@ -1,9 +1,9 @@
 """Clean the visits of a form: blanks, dates and codes."""
 
 from crossdock import Job, JobError, each, state
-from crossdock.values import choices, date, null_if, title
+from crossdock.values import date, null_if, table, title
 
-SEXES = {"1": "male", "2": "female"}
+SEXES = table({"1": "male", "2": "female"}, name="sexes")
 
 
 def require_visits(state):
@@ -19,7 +19,7 @@ def clean(state):
             "id": visit["id"],
             "clinic": title(visit["clinic"]),
             "seen_on": date(visit["seen_on"], "%d/%m/%Y"),
-            "sex": choices(visit.get("sex"), SEXES),
+            "sex": SEXES(visit.get("sex")),
             "phone": null_if(visit.get("phone"), "n/a"),
         }
     )

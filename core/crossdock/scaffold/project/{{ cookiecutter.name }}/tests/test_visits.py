@@ -23,6 +23,7 @@ def test_the_sample_is_cleaned_and_counted():
     assert ran.outcome == "success"
     assert ran.data.splitlines() == ["clinic,visits", "Lake,1", "North Hill,2"]
     assert ran.state.visits[0]["seen_on"] == "2024-05-02"
+    assert ran.state.visits[0]["sex"] == "female"
 
 
 def test_a_visit_that_is_wrong_is_put_aside():
