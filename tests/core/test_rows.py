@@ -74,7 +74,7 @@ def test_the_documents_say_why_a_row_is_not_taken_over(row):
 
     _, found, reason = page.partition(f"\n**{REASONS[row]}** ")
     assert found
-    assert len(reason.partition("\n\n")[0]) > 60
+    assert len(reason.partition("\n\n")[0]) > 40
 
 
 @pytest.mark.parametrize("row", PROOFS)
