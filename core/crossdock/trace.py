@@ -197,7 +197,8 @@ class Trace:
 
     def _note(self, note: dict[str, Any]) -> dict[str, Any]:
         url = {"url": shown_url(note["url"], values=self.values)} if "url" in note else {}
-        return {key: self._fact(value) for key, value in {**note, **url}.items()}
+        shown = {key: value for key, value in {**note, **url}.items() if key != "said" or self.values}
+        return {key: self._fact(value) for key, value in shown.items()}
 
     def _fact(self, value: Any) -> Any:
         plain = value is None or isinstance(value, bool | int | float)
@@ -226,7 +227,8 @@ def noted(kind: str, **facts: Any) -> Iterator[Callable[..., None]]:
 
     Returns:
         A context manager that gives a function, which takes what is known afterwards: the
-        ``status`` and ``bytes`` of an answer, the ``rows`` of a statement.
+        ``status`` and ``bytes`` of an answer, the ``rows`` of a statement, and what a system ``said``
+        when it refused, which is shown only where values are.
 
     Example:
         >>> with noted("request", method="GET", url="https://example.org/people?id=7") as note:

@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 from crossdock import AdaptorError, Answer, now
 from crossdock_http import Client, HttpError
 from crossdock_http.address import origin, shown
+from crossdock_http.client import Take
 from crossdock_http.content import Request, SendOptions
 from crossdock_http.reply import Reply
 
@@ -97,9 +98,9 @@ class Dhis2Client(Client):
         request = self._made(method, self.url(place), options)
         return self._reply(request, options).answer(options)
 
-    def _reply(self, request: Request, options: SendOptions, *, live: bool = False) -> Reply:
+    def _reply(self, request: Request, options: SendOptions, *, live: bool = False, take: Take | None = None) -> Reply:
         """Send a request, and see whether it is DHIS2 that answered, and whether it lets us in."""
-        reply = super()._reply(request, options, live=live)
+        reply = super()._reply(request, options, live=live, take=take)
         if reply.status == 401 and not _is_expected(401, options):
             raise AuthFailedError(f"{request} was answered 401: DHIS2 does not let us in", status=401)
         if reply.status < 300 and reply.type == "text/html" and dict(options).get("parse") == "json":

@@ -1,7 +1,7 @@
 """Client: one HTTP system, asked safely."""
 
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from typing import Any, Self, Unpack
 from uuid import uuid4
@@ -42,6 +42,10 @@ _TO_ANYBODY = frozenset({"accept", "user-agent"})
 """The headers that go along when a redirect leads to another origin."""
 
 _logger = logging.getLogger("crossdock.http")
+
+
+Take = Callable[[Reply], None]
+"""Reads the body of a reply that is still being received."""
 
 
 class Client:
@@ -204,12 +208,21 @@ class Client:
         limit = self._configuration.max_response_bytes
         return records_of(reply, parse, items, charset, limit)
 
-    def receive(self, method: str, path: str, options: SendOptions) -> Reply:
-        """Give a reply whose body is still being received; it is read or closed before the client is."""
+    def receive(self, method: str, path: str, options: SendOptions, take: Take | None = None) -> Reply:
+        """Give a reply whose body is still being received; it is read or closed before the client is.
+
+        Args:
+            method: The method.
+            path: A path below the base URL.
+            options: See SendOptions.
+            take: Reads the body; that is part of the try then, and made again with it.
+        """
         request = self._made(method, self.url(path, options.get("params")), options)
-        reply = self._reply(request, options, live=True)
+        reply = self._reply(request, options, live=True, take=take)
         reply.check(options.get("ok"), options.get("errors"), reply.data)
-        if reply.live is not None:
+        if take is not None and not reply.is_success:
+            take(reply)
+        elif take is None and reply.live is not None:
             self._live.add(reply.live)
         return reply
 
@@ -239,12 +252,26 @@ class Client:
         login = "authorization" not in headers and "authorization" not in left_out
         return Request(method, with_query(url, query), headers, content.body, login)
 
-    def _reply(self, request: Request, options: SendOptions, *, live: bool = False) -> Reply:
+    def _reply(
+        self,
+        request: Request,
+        options: SendOptions,
+        *,
+        live: bool = False,
+        take: Take | None = None,
+    ) -> Reply:
         """Send a request, with all the patience that it may have."""
         deadline = Deadline(options.get("timeout") or self._configuration.timeout)
         retry = options.get("retry")
+
+        def send() -> Reply:
+            reply = self._followed(request, deadline, _kept(request.method, options), live=live)
+            if take is not None and reply.is_success:
+                take(reply)
+            return reply
+
         return patiently(
-            lambda: self._followed(request, deadline, _kept(request.method, options), live=live),
+            send,
             method=request.method,
             retry=self._configuration.retry if retry is None else retry,
             idempotent=bool(options.get("idempotent")),
@@ -293,7 +320,8 @@ class Client:
         exchange = self._turn(request, deadline)
         with noted("request", method=request.method, url=request.url) as note:
             reply = exchange.send(request, deadline, live=live)
-            note(status=reply.status, bytes=None if reply.live else len(reply.content))
+            said = {"said": reply.excerpt} if reply.is_refusal else {}
+            note(status=reply.status, bytes=None if reply.live else len(reply.content), **said)
         return reply
 
     def _log_in(self, request: Request, deadline: Deadline) -> Reply:

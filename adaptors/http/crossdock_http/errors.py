@@ -24,9 +24,14 @@ from crossdock import AdaptorError
 
 
 class HttpError(AdaptorError):
-    """The system answered with an error status, or with something that can't be read."""
+    """The system answered with an error status, or with something that can't be read.
+
+    ``excerpt`` is the beginning of its answer as it came. Like ``answer`` it is never printed or stored:
+    a refusal may repeat a record. What a JSON answer says of the fault is in the details, as ``body``.
+    """
 
     code = "http_error"
+    excerpt: str = ""
 
 
 class RedirectError(HttpError):

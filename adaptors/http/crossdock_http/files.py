@@ -1,6 +1,7 @@
 """Files of a run that come from a system or go to it."""
 
 import os
+from functools import partial
 from hashlib import sha256
 from pathlib import Path
 from tempfile import NamedTemporaryFile
@@ -28,8 +29,9 @@ def download(client: Client, path: str, file: Path, options: SendOptions) -> Ans
     """
     with NamedTemporaryFile(dir=file.parent, prefix=".download-", delete=False) as part:
         try:
-            reply = client.receive("GET", path, options)
-            written = _written(reply, part, client.max_download_bytes)
+            written: dict[str, Any] = {}
+            taken = partial(_take, part, client.max_download_bytes, written)
+            reply = client.receive("GET", path, options, taken)
             part.flush()
             os.fsync(part.fileno())
             os.replace(part.name, file)
@@ -37,6 +39,13 @@ def download(client: Client, path: str, file: Path, options: SendOptions) -> Ans
             os.unlink(part.name)
             raise
     return Answer({**written, "type": reply.type or None}, response=reply.metadata, status=reply.status)
+
+
+def _take(part: Any, limit: int, written: dict[str, Any], reply: Reply) -> None:
+    """Write a body to an open file, in the place of what broke off before."""
+    part.seek(0)
+    part.truncate()
+    written.update(_written(reply, part, limit))
 
 
 def _written(reply: Reply, part: Any, limit: int) -> dict[str, Any]:

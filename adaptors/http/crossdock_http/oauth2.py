@@ -3,6 +3,7 @@
 RFC 6749: client credentials (4.4), refresh tokens (6), the client's own identification (2.3.1).
 """
 
+import logging
 import re
 import threading
 from base64 import b64encode
@@ -11,7 +12,7 @@ from time import monotonic
 from typing import Any
 from urllib.parse import quote_plus, urlencode
 
-from crossdock import UnknownOutcomeError
+from crossdock import UnknownOutcomeError, warn
 from crossdock.errors import cut
 from crossdock.scope import open_run
 
@@ -27,6 +28,8 @@ _EARLY = 30.0
 
 _TOKEN = re.compile(r"[!-~]+")
 """What can stand in an Authorization header; more than RFC 6750 allows, as systems give more."""
+
+_logger = logging.getLogger("crossdock.http")
 
 Send = Callable[[Request, Deadline], Reply]
 
@@ -46,6 +49,7 @@ class Tokens:
         self._refresh = login.refresh_token.get_secret_value() if login.refresh_token is not None else None
         self._token: str | None = None
         self._end = 0.0
+        self._is_told = False
 
     def current(self, deadline: Deadline, refused: str | None = None) -> str:
         """Give the token, fetched if there is none that lasts.
@@ -66,7 +70,20 @@ class Tokens:
         lasts = _seconds(granted.get("expires_in"))
         self._end = monotonic() + lasts - min(_EARLY, lasts / 2)
         if isinstance(granted.get("refresh_token"), str):  # the old one may not count any more
-            self._refresh = _learned(granted["refresh_token"])
+            self._replace(_learned(granted["refresh_token"]))
+
+    def _replace(self, refresh: str) -> None:
+        """Go on with another refresh token, and tell that it ends with the run: a credential is never written."""
+        if refresh != self._refresh and not self._is_told:
+            self._is_told = True
+            _logger.warning(
+                "%s gave another refresh token, which is kept for this run alone; if it takes the one of the credential back, "
+                "the next run can't log in: have it issue refresh tokens that last, or use client credentials",
+                shown(self._login.token_url),
+            )
+            if open_run() is not None:
+                warn("refresh_token_replaced", token_url=shown(self._login.token_url))
+        self._refresh = refresh
 
     def _asked(self, deadline: Deadline) -> Reply:
         """Ask for a token; to ask twice does no harm, so no answer is nothing that nobody knows."""

@@ -10,6 +10,7 @@ from crossdock.common.xml import XmlError
 from crossdock.errors import cut
 
 from crossdock_http.arguments import Parse
+from crossdock_http.complaint import complaint
 from crossdock_http.content import Errors, RequestOptions
 from crossdock_http.errors import HttpError
 
@@ -170,12 +171,13 @@ class Reply(NamedTuple):
         """Give the error of a body that is something else."""
         size = f" of {len(self.content)} bytes" if self.live is None else ""
         named = "what it calls JSON, and is not," if self.kind == "json" else self.type or "no content type"
-        return HttpError(
+        error = HttpError(
             f"{self.method} {self.url} answered {self.status} with {named}{size} where JSON was expected",
             fix="Check base_url and the login: a page for people may stand there. Or ask for parse='text'.",
             status=self.status,
-            body=cut(self.content.decode("utf-8", "replace"), 200),
         )
+        error.excerpt = self.excerpt
+        return error
 
     def _of_a_read(self, parse: Parse, charset: str | None) -> Any:
         try:
@@ -194,16 +196,34 @@ class Reply(NamedTuple):
             ) from error
 
     def _status_error(self, message: str | None) -> HttpError:
-        return HttpError(
+        data = self._read_or_none(self.data)
+        error = HttpError(
             message or f"{self.method} {self.url} answered {self.status} {self.reason}".rstrip(),
             fix=_FIXES.get(self.status),
             transient=self.status in (TRANSIENT if self.method not in ("POST", "PATCH") else REFUSED),
-            answer=Answer(self._read_or_none(self.data), response=self.metadata, status=self.status),
+            answer=Answer(data, response=self.metadata, status=self.status),
             status=self.status,
             method=self.method,
             url=self.url,
-            body=cut(self.content.decode("utf-8", "replace"), _EXCERPT),
+            body=complaint(data),
         )
+        error.excerpt = self.excerpt
+        return error
+
+    @property
+    def is_success(self) -> bool:
+        """Whether the system did what it was asked."""
+        return 200 <= self.status < 300
+
+    @property
+    def is_refusal(self) -> bool:
+        """Whether it says what went wrong, in a body that was read."""
+        return self.status >= 400 and self.live is None
+
+    @property
+    def excerpt(self) -> str:
+        """The beginning of the body, for who may see values."""
+        return cut(self.content[: 4 * _EXCERPT].decode("utf-8", "replace"), _EXCERPT)
 
     def _read_or_none(self, read: Callable[[], Any]) -> Any:
         try:

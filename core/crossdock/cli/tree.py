@@ -124,7 +124,7 @@ def measures(note: Described) -> list[str]:
     """Give how long something took, how much it moved, and how it failed."""
     rows = [f"{note['rows']:,} row{'s' * (note['rows'] != 1)}"] if note.get("rows") is not None else []
     size = [size_text(note["bytes"])] if note.get("bytes") is not None else []
-    return [*rows, time_text(note["seconds"]), *size, *([note["error"]] if "error" in note else [])]
+    return [*rows, time_text(note["seconds"]), *size, *(note[key] for key in ("error", "said") if note.get(key))]
 
 
 def note_sum(noted: Described) -> str:

@@ -102,7 +102,8 @@ def test_h09_a_page_that_is_called_json_is_an_error_that_shows_it(httpserver, ru
 
     assert isinstance(error, HttpError)
     assert "answered 200 with what it calls JSON, and is not, of 19 bytes where JSON was expected" in error.message
-    assert (error.details["status"], error.details["body"]) == (200, "<html>Log in</html>")
+    assert (error.details["status"], error.excerpt) == (200, "<html>Log in</html>")
+    assert "Log in" not in str(error.details)
 
 
 def test_h09_of_a_write_nobody_knows_whether_it_happened(httpserver, run_http):

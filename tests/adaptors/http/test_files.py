@@ -43,6 +43,25 @@ def test_a_download_is_the_very_bytes(httpserver, run_files, tmp_path, body, nam
     assert names(tmp_path) == [name]
 
 
+def test_a_download_that_broke_off_is_made_again_with_retry(faulty_server, run_files, tmp_path):
+    broken = [b"HTTP/1.1 200 OK\r\nContent-Length: 9000\r\n\r\n" + b"x" * 5000, Close()]
+    server = faulty_server(broken, http_reply(b"", status=502), http_reply(b"whole"))
+
+    once = run_files(http.download("/x", "once.bin"), url=server.url)
+    server.script(broken, http_reply(b"", status=502), http_reply(b"whole"))
+    run = run_files(http.download("/x", "scan.bin", retry=2), url=server.url)
+
+    assert isinstance(once.error, TruncatedAnswerError)
+    assert (run.outcome, run.state.data["bytes"], run.state.data["sha256"]) == (
+        "success",
+        5,
+        sha256(b"whole").hexdigest(),
+    )
+    assert names(tmp_path) == ["scan.bin"]
+    assert (tmp_path / "scan.bin").read_bytes() == b"whole"
+    assert len(server.requests) == 4
+
+
 CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
 BROKEN = {
     "cut by length": (

@@ -128,15 +128,51 @@ def test_ht_02_an_answer_that_breaks_off_is_truncated_and_not_in_the_state(fault
     assert "12345" not in json.dumps(run.state)
 
 
-def test_ht_12_an_error_shows_2_kb_of_the_answer_and_no_secret(httpserver, run_http):
+def test_ht_12_an_error_has_2_kb_of_the_answer_and_no_secret(httpserver, run_http):
     httpserver.expect_request("/x").respond_with_data("s3cret-t0ken and " * 1000, status=422)
 
     run = run_http(http.get("/x", query={"key": "s3cret-t0ken"}), token="s3cret-t0ken")
 
     record = json.dumps(run.state["errors"])
-    assert len(run.error.details["body"]) < 2100
+    assert 1900 < len(run.error.excerpt) < 2100
     assert "/x" in record
     assert "s3cret" not in record
+
+
+REPEATED = {
+    "text": "the patient Wanjiru is refused",
+    "a page": "<html>Wanjiru</html>",
+    "the row": {"id": 7, "name": "Wanjiru"},
+    "rows": [{"name": "Wanjiru"}],
+    "beside the fault": {"message": "no weight", "row": {"name": "Wanjiru"}, "input": "Wanjiru"},
+    "inside the fault": {"errors": [{"path": "weight", "message": "no weight", "value": "Wanjiru"}], "detail": {"a": "Wanjiru"}},
+    "under the words": {"message": {"name": "Wanjiru"}, "error": [{"given": ["Wanjiru"]}]},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("answer", REPEATED)
+def test_ht_12_what_is_stored_of_a_refusal_is_what_it_says_of_the_fault_and_no_row(httpserver, run_http, answer):
+    body = REPEATED[answer]
+    of_json = not isinstance(body, str)
+    text = json.dumps(body) if of_json else body
+    httpserver.expect_request("/x").respond_with_data(
+        text, status=422, content_type="application/json" if of_json else "text/html"
+    )
+
+    run = run_http(http.post("/x", {"name": "Wanjiru"}))
+
+    stored = json.dumps([run.state["errors"], run.error.details])
+    assert "Wanjiru" not in stored
+    assert ("no weight" in stored) is ("no weight" in text)
+    assert run.error.excerpt == text
+    assert not of_json or run.error.answer.data == body
+
+
+@pytest.mark.parametrize("answer", [[["Wanjiru"]], {"errors": ["x" * 500] * 20, "message": "é" * 500}])
+def test_ht_12_what_is_stored_of_a_refusal_is_at_most_2_kb(httpserver, run_http, answer):
+    httpserver.expect_request("/x").respond_with_json(answer, status=400)
+
+    assert len(run_http(http.get("/x")).error.details["body"] or "") < 2100
 
 
 @pytest.mark.parametrize(("body", "status"), [(b"", 200), (b"", 204), (b"null", 200), (b"", 304)])

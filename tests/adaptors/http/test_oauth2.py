@@ -97,6 +97,23 @@ def test_a_refresh_token_is_used_and_the_newest_one_counts(issuer, run_http):
     assert {grant["grant_type"] for grant in issuer.grants} == {"refresh_token"}
 
 
+@pytest.mark.parametrize("given", ["refresh-1-c4nary", "refresh-2-c4nary"])
+def test_a_refresh_token_that_is_replaced_is_a_warning_as_nothing_keeps_it(issuer, run_http, given, caplog):
+    issuer.answers["refresh_token"] = "refresh-2-c4nary"
+
+    def expire(state):
+        issuer.valid.clear()
+        return state
+
+    run = run_http(http.get("/x"), expire, http.get("/x"), **issuer.fields(refresh_token=given))
+
+    replaced = given != "refresh-2-c4nary"
+    codes = [warning["code"] for warning in run.state.get("warnings", [])]
+    assert codes == ["refresh_token_replaced"] * replaced
+    assert caplog.text.count("gave another refresh token, which is kept for this run alone") == replaced
+    assert "c4nary" not in caplog.text + json.dumps(run.state)
+
+
 def test_a_token_that_is_refused_is_fetched_anew_once(issuer, run_http):
     def expire(state):
         issuer.valid.clear()

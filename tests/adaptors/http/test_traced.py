@@ -2,16 +2,18 @@
 
 from typing import Any
 
+import pytest
 from crossdock.adaptors import http
+from crossdock.cli.tree import note_text
 from crossdock.redaction import Redactor
 from crossdock.trace import Trace
 
 
-def requests_of(run_job, url: str, *operations: Any, **fields: Any) -> list[dict[str, Any]]:
+def requests_of(run_job, url: str, *operations: Any, values: bool = False, **fields: Any) -> list[dict[str, Any]]:
     """Run operations, and give the requests that the first one made."""
     told: list[dict[str, Any]] = []
     entry = {"adaptor": "http", "base_url": url, **fields}
-    run_job(*operations, credentials={"api": entry}, trace=Trace(Redactor(), tell=told.append))
+    run_job(*operations, credentials={"api": entry}, trace=Trace(Redactor(), values=values, tell=told.append))
     kept: list[dict[str, Any]] = told[0]["notes"]["request"]["kept"]
     return kept
 
@@ -26,6 +28,16 @@ def test_each_request_of_an_operation_is_shown_also_a_redirect(run_job, httpserv
         ("GET", httpserver.url_for("/people"), 302, 0),
         ("GET", httpserver.url_for("/persons?page=…"), 200, 3),
     ]
+
+
+@pytest.mark.parametrize("values", [True, False])
+def test_ht_12_what_a_system_said_when_it_refused_is_shown_where_values_are(run_job, httpserver, values):
+    httpserver.expect_request("/people").respond_with_data("Wanjiru is refused", status=422)
+
+    (seen,) = requests_of(run_job, httpserver.url_for("").rstrip("/"), http.post("/people", {}), values=values)
+
+    assert seen.get("said") == ("Wanjiru is refused" if values else None)
+    assert ("Wanjiru" in note_text("request", seen)) is values
 
 
 def test_a_request_without_an_answer_is_shown_with_what_happened(run_job, closed_port):
