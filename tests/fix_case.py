@@ -23,16 +23,16 @@ from fix_systems import Described, Systems, json_of
 
 FOLDER = Path(__file__).parent / "acceptance"
 JOBS = {
-    name: FOLDER / "jobs" / job
+    name: FOLDER / job
     for name, job in {
-        "01": "new_submissions.py",
-        "01-interrupted": "new_submissions.py",
-        "02": "market_survey.py",
-        "04": "case_report.py",
-        "05": "chw_report.py",
-        "08": "referrals.py",
-        "08-sparse": "referrals.py",
-        "10": "household_form.py",
+        "01": "jobs/new_submissions.py",
+        "01-interrupted": "jobs/new_submissions.py",
+        "02": "jobs/market_survey.py",
+        "04": "jobs/case_report.py",
+        "05": "jobs/chw_report.py",
+        "08": "projects/referrals/jobs/referrals.py",
+        "08-sparse": "projects/referrals/jobs/referrals.py",
+        "10": "jobs/household_form.py",
     }.items()
 }
 """The job of each case. A name with a word marks a case that adds what the numbered one does not meet of its rules."""

@@ -64,7 +64,7 @@ def test_c14_an_unknown_workflow_is_told_which_there_are(project, crossdock):
     done = crossdock("run", "visit")
 
     assert done.returncode == 2
-    assert "there is no workflow 'visit'; the project clinic has visits" in done.stderr
+    assert "project.yaml has no workflow 'visit'; it has visits" in done.stderr
     assert "fix: Did you mean visits?" in done.stderr
 
 

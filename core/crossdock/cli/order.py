@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from crossdock.cli.outputs import StepOutputs
-from crossdock.errors import InputError, closest
+from crossdock.errors import InputError
 from crossdock.message import Form
 from crossdock.project import FILE_NAME
 
@@ -139,15 +139,11 @@ def is_project(path: str) -> bool:
 
 
 def _workflow_of(project: "Project", name: str | None) -> str:
+    if name is not None:
+        project.definition(name)  # it says which there are
+        return name
     names = list(project.workflow_names)
-    if name in names:
-        return str(name)
-    if name is None and len(names) == 1:
-        return names[0]
-    known = f"the project {project.name} has {', '.join(names)}"
-    if name is None:
+    if len(names) > 1:
+        known = f"the project {project.name} has {', '.join(names)}"
         raise InputError(f"{known}: say which workflow", fix=f"Name one, such as {names[0]}.")
-    close = closest(name, names)
-    raise InputError(
-        f"there is no workflow {name!r:.60}; {known}", fix=f"Did you mean {close}?" if close else "Name one of these."
-    )
+    return names[0]

@@ -20,6 +20,7 @@ from crossdock.project.shape import (
     StepDefinition,
     WorkflowDefinition,
 )
+from crossdock.site import short
 from crossdock.state import State
 from crossdock.workflow import Condition, Each, Edge, Step, Workflow
 
@@ -125,7 +126,7 @@ class Project:
             close = closest(name, self.definitions)
             names = ", ".join(self.definitions) or "none"
             fix = f"Did you mean {close}?" if close else "Name one of its workflows."
-            raise InputError(f"{self.file} has no workflow {name!r:.60}; it has {names}", fix=fix)
+            raise InputError(f"{short(str(self.file))} has no workflow {name!r:.60}; it has {names}", fix=fix)
         return self.definitions[name]
 
     def told(self, workflow: str, number: int, notice: Notice) -> str:
