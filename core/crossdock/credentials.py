@@ -58,18 +58,18 @@ class Credentials:
     Args:
         entries: Name → fields, with the adaptor's name under ``adaptor``. A text value that a
             plugin knows as a reference (``env:NAME``, ``file:PATH``, ``keyring:SERVICE/NAME``) is replaced by its secret.
+        unlisted: Name → adaptor of those that there are and nobody here may use; errors name them.
         plugins: They resolve references.
         redactor: It learns every secret.
-        unlisted: Name → adaptor of those that there are and nobody here may use; errors name them.
     """
 
     def __init__(
         self,
         entries: Mapping[str, Mapping[str, Any]],
+        unlisted: Mapping[str, str] | None = None,
         *,
         plugins: "Plugins",
         redactor: Redactor,
-        unlisted: Mapping[str, str] | None = None,
     ) -> None:
         self._redactor = redactor
         self._credentials = {name: _read(name, entry, plugins, redactor) for name, entry in entries.items()}

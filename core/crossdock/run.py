@@ -114,9 +114,7 @@ class Run:
         self.state = State({"data": None, "cursors": {}} | dict(state or {})).without(*_NOT_INPUT)
         self.plugins = plugins or Plugins()
         self.redactor = redactor or Redactor()
-        self.credentials = Credentials(
-            credentials or {}, plugins=self.plugins, redactor=self.redactor, unlisted=unlisted
-        )
+        self.credentials = Credentials(credentials or {}, unlisted, plugins=self.plugins, redactor=self.redactor)
         self._lock = threading.Lock()
         self._lanes = Lanes(self.credentials)
         self._told: type[BaseException] | None = None
@@ -132,8 +130,7 @@ class Run:
         """Which of its steps ran, how each ended, and what became of the edges."""
         self.parallel = parallel
         self.files = RunFiles(files)
-        self.record, self.replay = record, replay
-        self.trace = trace
+        self.record, self.replay, self.trace = record, replay, trace
         self.outcome: Outcome = "refused"
         self.timings: list[Timing] = []
         self.checkpoint: dict[str, Any] = {}
