@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 from crossdock.store.errors import RunStateError, StoreInUseError
-from crossdock.store.records import Finish, Line, NewRun, Retention, Search, StepEnd
+from crossdock.store.records import Finish, Line, NewMessage, NewRun, Retention, Search, StepEnd
 from crossdock.store.store import Store
 from fix_store import claimed, message
 
@@ -180,6 +180,32 @@ def test_of_all_that_holds_a_text_what_a_worker_is_busy_with_stays(store):
 
     assert store.history.message(busy.message.id).body == BODY
     assert store.history.message(waits.message).body is None
+
+
+FOLLOWS = {"visits": "report", "report": "archive"}
+
+
+def follow(run, end, at):
+    """What the end of a run starts."""
+    if run.workflow in FOLLOWS:
+        starts = [NewRun(FOLLOWS[run.workflow], "t", "v1")]
+        yield NewMessage("after:x", BODY, starts, kind="flow", idempotency_key=run.run)
+
+
+def test_what_other_workflows_received_of_it_is_erased_with_a_message(open_store):
+    store = open_store(follow=follow)
+    store.accept(message(BODY))
+    store.finish(first := claimed(store), Finish("success", BODY))
+    store.finish(second := claimed(store), Finish("success", BODY))
+    third = claimed(store)
+
+    with pytest.raises(RunStateError, match=third.run):
+        store.erase(first.message.id)
+    assert CANARY in payload(store, first) + payload(store, second)
+    store.finish(third, Finish("success", BODY))
+    store.erase(first.message.id)
+
+    assert [CANARY in payload(store, run) for run in (first, second, third)] == [False, False, False]
 
 
 @pytest.mark.parametrize("how", ["prune", "prune history", "erase", "erase_text", "erase_all"])

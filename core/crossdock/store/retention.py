@@ -11,7 +11,7 @@ from typing import Literal
 from sqlalchemy import ColumnElement, Connection, and_, case, delete, exists, func, literal, or_, select, update
 
 from crossdock.store import schema
-from crossdock.store.accepting import forget_keys
+from crossdock.store.accepting import digest, forget_keys
 from crossdock.store.errors import RunStateError
 from crossdock.store.history import message_holds, run_holds
 from crossdock.store.progress import GONE_WELL
@@ -76,13 +76,16 @@ def remove(connection: Connection, messages: Collection[str]) -> None:
 
 
 def erase(connection: Connection, messages: Sequence[str], now: datetime) -> dict[str, str]:
-    """Erase the payloads of messages that are named, whatever became of them; runs that wait are cancelled.
+    """Erase the payloads of messages that are named, and of those that the ends of their runs made.
+
+    Whatever became of them; runs that wait are cancelled.
 
     Returns:
-        Those that stay, because a worker is busy with them: message → run.
+        Those that stay, because a worker is busy with what belongs to them: message → run.
     """
-    busy = _busy(connection, messages)
-    named = [message for message in messages if message not in busy]
+    families = {message: _family(connection, message) for message in messages}
+    busy = {message: run for message, family in families.items() if (run := _busy(connection, family)) is not None}
+    named = [one for message, family in families.items() if message not in busy for one in family]
     mine = _run.c.message.in_(named)
     ended = {"state": "ended", "ended_at": func.coalesce(_run.c.ended_at, micros(now))}
     waiting = update(_run).where(mine, _run.c.state == "available")
@@ -92,14 +95,25 @@ def erase(connection: Connection, messages: Sequence[str], now: datetime) -> dic
     return busy
 
 
+def _family(connection: Connection, message: str) -> list[str]:
+    """Give a message and those that other workflows received because of it; their key is the run that ended."""
+    found, new = [message], [message]
+    while new:
+        keys = [digest(run) for run in connection.scalars(select(_run.c.id).where(_run.c.message.in_(new)))]
+        followers = _message.c.idempotency.in_(keys), _message.c.kind.in_(("flow", "catch"))
+        new = list(connection.scalars(select(_message.c.id).where(*followers)))
+        found += new
+    return found
+
+
 def busy_with(run: str) -> RunStateError:
     """Give the refusal to erase what a worker is busy with."""
     return RunStateError(f"a worker is busy with the run {run}", fix="Cancel the run or wait for its end first.")
 
 
-def _busy(connection: Connection, messages: Sequence[str]) -> dict[str, str]:
-    claimed = select(_run.c.message, _run.c.id).where(_run.c.message.in_(messages), _run.c.state == "claimed")
-    return {row.message: row.id for row in connection.execute(claimed)}
+def _busy(connection: Connection, messages: Sequence[str]) -> str | None:
+    claimed = select(_run.c.id).where(_run.c.message.in_(messages), _run.c.state == "claimed")
+    return connection.scalar(claimed.limit(1))
 
 
 def holding(connection: Connection, text: str) -> list[str]:
