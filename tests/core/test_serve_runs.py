@@ -120,6 +120,15 @@ def test_rt_35_a_log_that_is_too_long_is_cut_and_the_run_succeeds(served: Served
     assert lines[-1].endswith("more lines were dropped: the log of a run has a limit")
 
 
+def test_a_log_may_be_larger_than_it_usually_is(served: Served):
+    served.write(ONE_STEP.replace("memory_mb", "log_mb: 8, memory_mb"), load=ENDS)
+    served.start()
+
+    details = served.sent("visits", {"code": "for _ in range(140): print('x' * 49_999)"})
+
+    assert served.lines(details.run.id) == ["x" * 49_999] * 140
+
+
 def test_rt_40_a_job_that_is_gone_makes_the_run_dead_until_it_is_back(served: Served):
     served.write(ONE_STEP, load=ENDS)
     served.start()

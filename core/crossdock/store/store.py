@@ -177,10 +177,10 @@ class Store:
         row, values = progress.step_row(claimed, end, self._now()), _encoded(cursors or {})
         self._writer.write(lambda c: progress.end_step(c, claimed, row, values))
 
-    def log(self, claimed: Claimed, lines: Sequence[Line]) -> None:
-        """Append lines to the log of a run; lines over 64 kB are cut, and those over 5 MB a run only counted."""
+    def log(self, claimed: Claimed, lines: Sequence[Line], *, most: int = progress.MOST_OF_A_LOG) -> None:
+        """Append lines to the log of a run; lines over 64 kB are cut, and those over ``most`` bytes a run only counted."""
         rows = [progress.line_row(claimed, line) for line in lines]
-        self._writer.write(lambda c: progress.write_lines(c, claimed, rows))
+        self._writer.write(lambda c: progress.write_lines(c, claimed, rows, most))
 
     def finish(self, claimed: Claimed, end: Finish) -> RunState:
         """Write down how an attempt ended.

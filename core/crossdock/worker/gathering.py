@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 
 from crossdock.redaction import Redactor
-from crossdock.store.progress import MOST_OF_A_LINE, MOST_OF_A_LOG
+from crossdock.store.progress import MOST_OF_A_LINE
 from crossdock.store.records import Line
 
 _ROOM_FOR_THE_END = 1024
@@ -20,7 +20,7 @@ class Gathering:
     """
 
     def __init__(self, most: int, redactor: Redactor) -> None:
-        self._left = min(most, MOST_OF_A_LOG) - _ROOM_FOR_THE_END
+        self._left = most - _ROOM_FOR_THE_END
         self._redactor = redactor
         self._lines: list[Line] = []
         self._dropped = 0
