@@ -19,6 +19,12 @@ TWO_STEPS = """
           report: {job: jobs/report.py}
     serve: {grace: 5 seconds, env: [FOLDER]}
 """
+ONE_STEP = """
+    workflows:
+      visits:
+        triggers: {form: {webhook: visits}}
+        steps: {load: {job: jobs/load.py}}
+"""
 NOTES = """
     from crossdock import Job
 
@@ -103,7 +109,31 @@ def test_a_killed_fork_server_is_replaced(waiting: Served):
     until(lambda: is_gone(child), "the end of the run's process")
     let_go(waiting, 7)
 
-    assert waiting.run(*ids).run.outcome == "success"
+    details = waiting.run(*ids)
+    assert (details.run.outcome, details.run.attempt) == ("success", 1)
+    assert [attempt.outcome for attempt in details.attempts] == ["interrupted", "success"]
+    assert waiting.file("load.txt") == ["7"]
+
+
+def test_a_run_that_ends_its_fork_server_each_time_is_dead_in_the_end(served: Served):
+    """The first time it may have been another one; from then on it counts."""
+    kills = """
+        import os, signal, time
+        from crossdock import Job
+
+        def kill(state):
+            os.kill(os.getppid(), signal.SIGKILL)
+            time.sleep(600)
+
+        job = Job(kill)
+    """
+    served.write(ONE_STEP, load=kills)
+    served.start()
+
+    details = served.sent("visits", {})
+
+    assert (details.run.state, details.run.outcome) == ("dead", "crashed")
+    assert [attempt.outcome for attempt in details.attempts] == ["interrupted", "crashed", "crashed", "crashed"]
 
 
 def _parent(pid: int) -> int:

@@ -260,6 +260,8 @@ class WorkflowDefinition(_Usual):
     """What starts it."""
     steps: dict[Name, StepDefinition] = Field(min_length=1)
     """Its steps; it starts at each one that none leads to."""
+    parallel: int = Field(default=1, gt=0)
+    """How many steps of a run may be in work at once, where its edges allow it."""
     serialize_by: StatePath | None = None
     """The path to what a message is about; runs about the same keep the order of their messages."""
     limits: Limits = Limits()

@@ -45,7 +45,7 @@ class Pool:
     ) -> None:
         self._lease = lease
         self._stopped = threading.Event()
-        self._shop = Shop(project, version, store, forks, Heart(store, lease), self._stopped)
+        self._shop = Shop(project, version, store, forks, Heart(store, lease), self._stopped, set())
         self._limits = {name: Limit(definition.concurrency) for name, definition in project.definitions.items()}
         self._draining = False
         self._work = threading.Condition()

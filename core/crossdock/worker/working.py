@@ -9,6 +9,7 @@ import logging
 import os
 import pickle
 import resource
+import threading
 import time
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, BinaryIO
@@ -89,6 +90,7 @@ def _prepared(
         now=claimed.first_started_at,
         size_limit=int(definition.limits.state_mb * MEGABYTE),
         kept=_kept(claimed.steps),
+        parallel=definition.parallel,
         settings=project.settings,
         key=f"{claimed.message.id} {claimed.workflow}",
     )
@@ -143,6 +145,7 @@ class _Progress:
     def __init__(self, send: Send, owner: BinaryIO) -> None:
         self._send = send
         self._owner = owner
+        self._asking = threading.Lock()  # steps that run at the same time end at the same time
 
     @hookimpl
     def crossdock_step_started(self, step: Step) -> None:
@@ -160,9 +163,10 @@ class _Progress:
             "error_code": written.get("errors", {}).get(ended.step, {}).get("code"),
             "seconds": ended.seconds,
         }
-        self._send({"ended": told})
-        if self._owner.read(len(WRITTEN_DOWN)) != WRITTEN_DOWN:  # the owner is gone, or has lost the run
-            os._exit(70)
+        with self._asking:
+            self._send({"ended": told})
+            if self._owner.read(len(WRITTEN_DOWN)) != WRITTEN_DOWN:  # the owner is gone, or has lost the run
+                os._exit(70)
 
     @hookimpl(wrapper=True)
     def crossdock_operation(self, operation: "Operation") -> Any:  # noqa: ARG002 - a hook takes what it is given
