@@ -1,7 +1,7 @@
 """Credentials: what a job needs to reach its systems, chosen by name, never shown."""
 
 import re
-from collections.abc import Container, Iterable, Iterator, Mapping
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 from contextlib import suppress
 from copy import copy
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -57,10 +57,19 @@ class Credentials:
             plugin knows as a reference (``env:NAME``, ``file:PATH``, ``keyring:SERVICE/NAME``) is replaced by its secret.
         plugins: They resolve references.
         redactor: It learns every secret.
+        allows: Tells whether an adaptor may be used.
     """
 
-    def __init__(self, entries: Mapping[str, Mapping[str, Any]], *, plugins: "Plugins", redactor: Redactor) -> None:
+    def __init__(
+        self,
+        entries: Mapping[str, Mapping[str, Any]],
+        *,
+        plugins: "Plugins",
+        redactor: Redactor,
+        allows: Callable[[str], bool] = bool,
+    ) -> None:
         self._redactor = redactor
+        self._allows = allows
         self._credentials = {name: _read(name, entry, plugins, redactor) for name, entry in entries.items()}
         for credential in self._credentials.values():
             for field, value in secret_fields(credential.fields):
@@ -98,6 +107,14 @@ class Credentials:
                 fix='Say which one: credential="name" in the operation.',
             )
         return next(iter(of_kind.values()), Credential(adaptor, adaptor, {}))
+
+    def permit(self, adaptor: str) -> None:
+        """Raise if the project does not let its jobs use an adaptor."""
+        if not self._allows(adaptor):
+            raise CredentialError(
+                f"this project does not allow the adaptor {adaptor!r}",
+                fix="Let its jobs use it in the project file, under adaptors, or use another one.",
+            )
 
     def configuration(self, adaptor: "Adaptor[Any, Any]", name: str | None) -> Any:
         """Give the validated configuration of an adaptor's connection.

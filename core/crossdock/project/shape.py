@@ -283,6 +283,10 @@ class AdaptorChoice(Part):
     disable: list[str] = []
     """All but these."""
 
+    def allows(self, name: str) -> bool:
+        """Tell whether jobs may use an adaptor."""
+        return name not in self.disable and (self.allow is None or name in self.allow)
+
 
 class Credential(Part):
     """The fields for one system, and the adaptor that they are for; secrets as env:NAME, file:PATH or keyring:SERVICE/NAME."""

@@ -31,7 +31,7 @@ class Shop(NamedTuple):
     """What all workers share."""
 
     project: Project
-    version: str
+    version: Callable[[], str]
     store: Store
     forks: Forks
     heart: Heart
@@ -65,6 +65,10 @@ class Attempt:
         self._last: str | None = None
         """The step that ran last: what it printed may come after its end."""
         self._run_ends = float("inf")
+
+    def note(self, text: str) -> None:
+        """Write a line into the log of the run that is not the job's."""
+        self._log.add(text, "info", None)
 
     def follow(self) -> RunState | None:
         """Follow the run to its end, and write down how it ended.
@@ -184,6 +188,7 @@ class Attempt:
             _logger.info("the run of %s was given back", self._claimed.workflow, extra=self._about)
             return None
         end = self._finish(status, late=late)
+        end = end._replace(awaited=policy.is_awaited(self._definition, self._claimed))
         state = self._write(lambda: self._shop.store.finish(self._claimed, end))
         about = {**self._about, "outcome": end.outcome}
         _logger.info("the run of %s: %s, %s", self._claimed.workflow, end.outcome, state, extra=about)

@@ -92,6 +92,7 @@ def _prepared(
         kept=_kept(claimed.steps),
         parallel=definition.parallel,
         settings=project.settings,
+        allows=project.adaptors.allows,
         key=f"{claimed.message.id} {claimed.workflow}",
     )
     run.on_checkpoint = progress.checkpoint
@@ -132,7 +133,12 @@ def _faults(project: "Project", plugins: Plugins, redactor: Redactor) -> list[Cr
             workflow = project.workflow(name)
             _register_adaptors(plugins)
             Run(
-                workflow, credentials=credentials, plugins=plugins, redactor=redactor, settings=project.settings
+                workflow,
+                credentials=credentials,
+                plugins=plugins,
+                redactor=redactor,
+                settings=project.settings,
+                allows=project.adaptors.allows,
             ).check()
         except CrossdockError as error:
             found.append(error)
