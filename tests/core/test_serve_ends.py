@@ -6,7 +6,7 @@ import socket
 import threading
 
 import pytest
-from fix_command import is_gone
+from fix_command import is_gone, parent_of
 from fix_serve import Served, until
 
 TWO_STEPS = """
@@ -103,7 +103,7 @@ def test_a_killed_fork_server_is_replaced(waiting: Served):
     server = waiting.start()
     ids = waiting.post("visits", {"id": 7})
     child = begun(waiting)[0]
-    forks = next(int(pid) for pid in os.listdir("/proc") if pid.isdigit() and _parent(int(pid)) == server.process.pid)
+    forks = next(int(pid) for pid in os.listdir("/proc") if pid.isdigit() and parent_of(int(pid)) == server.process.pid)
 
     os.kill(forks, signal.SIGKILL)
     until(lambda: is_gone(child), "the end of the run's process")
@@ -134,14 +134,6 @@ def test_a_run_that_ends_its_fork_server_each_time_is_dead_in_the_end(served: Se
 
     assert (details.run.state, details.run.outcome) == ("dead", "crashed")
     assert [attempt.outcome for attempt in details.attempts] == ["interrupted", "crashed", "crashed", "crashed"]
-
-
-def _parent(pid: int) -> int:
-    try:
-        with open(f"/proc/{pid}/stat", encoding="ascii", errors="replace") as file:
-            return int(file.read().rpartition(")")[2].split()[1])
-    except FileNotFoundError:
-        return 0
 
 
 def test_rt_37_sigterm_lets_short_runs_end_and_gives_long_ones_back(waiting: Served):

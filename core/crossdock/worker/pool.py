@@ -54,7 +54,7 @@ class Pool:
         self._stopped = threading.Event()
         self._shop = Shop(project, version, store, forks, Heart(store, lease), self._stopped, set())
         self._limits = {name: Limit(definition.concurrency) for name, definition in project.definitions.items()}
-        self._draining = False
+        self._draining = threading.Event()
         self._work = threading.Condition()
         self._news = 0
         self._threads = [
@@ -80,7 +80,7 @@ class Pool:
         Args:
             grace: How many seconds they have.
         """
-        self._draining = True
+        self._draining.set()
         self.wake()
         deadline = time.monotonic() + grace
         for thread in self._threads:
@@ -93,11 +93,13 @@ class Pool:
 
     def _loop(self, number: int) -> None:
         worker, pause = f"{socket.gethostname()}-{os.getpid()}-{number}", _LOOK_AGAIN
-        while not self._draining:
+        while not self._draining.is_set():
             news = self._news
             try:
                 claimed = self._shop.store.claim(worker, lease=self._lease, limits=self._limits)
-                if claimed is not None:
+                if claimed is not None and self._draining.is_set():  # it was told to end meanwhile
+                    self._shop.store.give_back(claimed)
+                elif claimed is not None:
                     self._run(claimed)
                 pause = _LOOK_AGAIN
             except StoreError as error:
@@ -111,7 +113,7 @@ class Pool:
 
     def _wait(self, news: int, seconds: float) -> None:
         with self._work:
-            self._work.wait_for(lambda: self._draining or self._news != news, seconds)
+            self._work.wait_for(lambda: self._draining.is_set() or self._news != news, seconds)
 
     def _run(self, claimed: Claimed) -> None:
         version, attempt = self._shop.version(), Attempt(self._shop, claimed)

@@ -38,6 +38,9 @@ ALWAYS_SEEN = ("PATH", "HOME", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "TMPDIR", "SS
 """The variables of the environment that every run sees."""
 
 MEGABYTE = 1024 * 1024
+MOST_FILES = 1024
+"""How many files and sockets a run may hold open; what every system allows."""
+
 WRITTEN_DOWN = b"k"
 """What the owner answers when it has written down how a step ended."""
 
@@ -76,7 +79,7 @@ def _prepared(
     credentials = resolved(project.credentials_of(claimed.workflow), plugins=plugins, redactor=redactor)
     _hide_environment(project.serve.env)
     plugins.register("crossdock", progress)
-    resource.setrlimit(resource.RLIMIT_DATA, (definition.limits.memory_mb * MEGABYTE, resource.RLIM_INFINITY))
+    _limit(definition.limits.memory_mb)
     workflow = project.workflow(claimed.workflow)
     if claimed.failed:
         workflow = retried_steps(workflow, claimed.failed, f"the run {claimed.retry_of}")
@@ -97,6 +100,13 @@ def _prepared(
     )
     run.on_checkpoint = progress.checkpoint
     return run
+
+
+def _limit(memory_mb: int) -> None:
+    """Limit what the run may take: its memory, and how many files and sockets it may hold open."""
+    resource.setrlimit(resource.RLIMIT_DATA, (memory_mb * MEGABYTE, resource.RLIM_INFINITY))
+    usual, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(usual, MOST_FILES), most))
 
 
 def _register_adaptors(plugins: Plugins) -> None:
