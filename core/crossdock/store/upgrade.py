@@ -4,13 +4,12 @@ A new store is made by the same steps as an old one is brought up. A file of SQL
 it is complete: one that has the name and is no store was a store once, and nobody may start afresh over it.
 """
 
-import fcntl
 import os
-from contextlib import suppress
 from pathlib import Path
 
 from sqlalchemy import Connection, inspect, text
 
+from crossdock.drafts import ENDING, clear_away, lock
 from crossdock.store.database import Database, make_private
 from crossdock.store.errors import NewerStoreError, OlderStoreError, StoreDamagedError, StoreMissingError
 
@@ -86,7 +85,7 @@ def upgrade(database: Database) -> None:
 
 
 def _prepare_file(file: Path, *, create: bool) -> None:
-    _clear_away(file)
+    clear_away(str(file))
     if not file.exists() and not file.is_symlink():
         if file.with_name(f"{file.name}-wal").exists():
             raise StoreDamagedError(f"the store {file} is gone, and its log is still there")
@@ -106,12 +105,12 @@ def _check(database: Database, file: Path) -> None:
 
 def _make(file: Path) -> None:
     """Make a new store beside its place, and give it its name when it is complete."""
-    draft = file.with_name(f".{file.name}.{os.getpid()}.new")
+    draft = file.with_name(f".{file.name}.{os.getpid()}{ENDING}")
     try:
         file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         descriptor = os.open(draft, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX)  # until the process ends, however it does
+            lock(descriptor)
             _fill(draft)
             _name(draft, file)
             draft.unlink()
@@ -121,19 +120,6 @@ def _make(file: Path) -> None:
         raise StoreMissingError(
             f"no store can be made at {file}: {error.strerror}", fix="Name a folder that the server may write to."
         ) from None
-
-
-def _clear_away(file: Path) -> None:
-    """Remove the drafts of processes that were killed while they made the store."""
-    for draft in file.parent.glob(f".{file.name}.*.new"):
-        with suppress(OSError):  # it is in work, or somebody else removes it
-            descriptor = os.open(draft, os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC)
-            try:
-                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                for part in draft.parent.glob(f"{draft.name}*"):
-                    part.unlink()
-            finally:
-                os.close(descriptor)
 
 
 def _fill(draft: Path) -> None:
