@@ -182,7 +182,7 @@ class Limits(Part):
     output_mb: float = Field(default=10, gt=0, allow_inf_nan=False)
     """How large a final state is kept."""
     log_mb: float = Field(default=5, gt=0, allow_inf_nan=False)
-    """How much of its log is kept."""
+    """How much of its log is kept; each line counts 64 bytes more than its text."""
 
 
 class Retry(Part):
