@@ -89,6 +89,15 @@ def without_privileges() -> None:
         ctypes.CDLL(None).prctl(24, capability, 0, 0, 0)  # PR_CAPBSET_DROP
 
 
+def parent_of(pid: int) -> int:
+    """Give the parent of a process; 0 if the process is gone."""
+    try:
+        with open(f"/proc/{pid}/stat", encoding="ascii", errors="replace") as file:
+            return int(file.read().rpartition(")")[2].split()[1])
+    except (FileNotFoundError, ProcessLookupError):
+        return 0
+
+
 def is_gone(pid: int) -> bool:
     """Tell whether a process ended; one that nobody waits for any more counts as ended."""
     try:

@@ -132,7 +132,7 @@ class Served:
         """Open the store beside the server."""
         return Store(self.store_url, folder=self.folder, create=create)
 
-    def run(self, id_: str) -> RunDetails:
+    def run(self, id_: str, seconds: float = PATIENCE) -> RunDetails:
         """Wait for the end of a run, and give all of it."""
 
         def ended() -> RunDetails | None:
@@ -140,7 +140,7 @@ class Served:
                 found = store.history.run(id_)
             return found if found.run.state in ("ended", "dead") else None
 
-        details: RunDetails = until(ended, f"the end of the run {id_}")
+        details: RunDetails = until(ended, f"the end of the run {id_}", seconds)
         return details
 
     def sent(self, name: str, value: Any) -> RunDetails:

@@ -108,6 +108,10 @@ class Process:
         assert self._process.stdout is not None
         return json.loads(self._process.stdout.readline())
 
+    def wait(self) -> int:
+        """Wait for its end, and give its exit code."""
+        return self._process.wait(60)
+
     def kill(self) -> list[Any]:
         """End it by SIGKILL, and give what it printed until then."""
         self._process.kill()

@@ -173,6 +173,7 @@ class Connections:
 
     def check(self, adaptor: Adaptor[Any, Any], credential: str | None) -> None:
         """Raise if there is no valid credential for it."""
+        self.credentials.permit(adaptor.name)
         if adaptor.connect is not None:
             self.credentials.configuration(adaptor, credential)
 
@@ -193,6 +194,7 @@ class Connections:
     def _opened(self, adaptor: Adaptor[Any, Any], credential: str | None) -> Connection:
         if adaptor.connect is None:
             raise AdaptorDefinitionError(f"the adaptor {adaptor.name!r} has no connection", fix="Give it connect=….")
+        self.credentials.permit(adaptor.name)
         with self._lock:
             # Two ways to ask for one credential (by name, by default) share its connection.
             key = adaptor.name, self.credentials.choose(adaptor.name, credential).name

@@ -1,7 +1,7 @@
 """Credentials: what a job needs to reach its systems, chosen by name, never shown."""
 
 import re
-from collections.abc import Container, Iterable, Iterator, Mapping
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 from contextlib import suppress
 from copy import copy
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -61,6 +61,7 @@ class Credentials:
         unlisted: Name → adaptor of those that there are and nobody here may use; errors name them.
         plugins: They resolve references.
         redactor: It learns every secret.
+        allows: Tells whether an adaptor may be used.
     """
 
     def __init__(
@@ -70,8 +71,10 @@ class Credentials:
         *,
         plugins: "Plugins",
         redactor: Redactor,
+        allows: Callable[[str], bool] = bool,
     ) -> None:
         self._redactor = redactor
+        self._allows = allows
         self._credentials = {name: _read(name, entry, plugins, redactor) for name, entry in entries.items()}
         for credential in self._credentials.values():
             for field, value in secret_fields(credential.fields):
@@ -122,6 +125,14 @@ class Credentials:
         for hidden in (name for name, kind in self._hidden.items() if kind == adaptor and not of_kind):
             raise self._not_listed(hidden)
         return next(iter(of_kind.values()), Credential(adaptor, adaptor, {}))
+
+    def permit(self, adaptor: str) -> None:
+        """Raise if the project does not let its jobs use an adaptor."""
+        if not self._allows(adaptor):
+            raise CredentialError(
+                f"this project does not allow the adaptor {adaptor!r}",
+                fix="Let its jobs use it in the project file, under adaptors, or use another one.",
+            )
 
     def configuration(self, adaptor: "Adaptor[Any, Any]", name: str | None) -> Any:
         """Give the validated configuration of an adaptor's connection.

@@ -31,6 +31,9 @@ if TYPE_CHECKING:
 
 _logger = logging.getLogger("crossdock")
 
+_MUCH = 0.8
+"""From which part of its limit on a state's size is warned of."""
+
 
 class Cancelled(BaseException):
     """The run was told to end: SIGTERM."""
@@ -70,6 +73,10 @@ class Ending:
             sealed, written = self._received.then(own, self._given, limit=limit), Sealed.of(lists, limit=limit)
         except StateEncodingError as error:
             raise _blamed(error, origins) from None
+        if len(sealed.raw) > _MUCH * limit:
+            _logger.warning(
+                "the state after %s has %d bytes of the %d that it may have", self._step.name, len(sealed.raw), limit
+            )
         if self._holds_secret(sealed) or self._holds_secret(written):
             masked = self._masked(own | lists)
             sealed, written = Sealed.of(masked.without(*WRITTEN)), Sealed.of(masked.only(*WRITTEN))

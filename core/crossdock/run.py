@@ -74,6 +74,8 @@ class Run:
         only: The names of the steps that may run; by default all.
         kept: How other steps ended in an earlier run, as plugins were told of it then.
         settings: What its jobs read as ``settings.name``.
+        key: What tells it from others, the same for each of its attempts.
+        allows: Tells whether its jobs may use an adaptor.
 
     Example:
         >>> from crossdock import Job, set_data
@@ -108,13 +110,16 @@ class Run:
         kept: Iterable[Ended] = (),
         settings: Mapping[str, Any] | None = None,
         key: str | None = None,
+        allows: Callable[[str], bool] = bool,
     ) -> None:
         self.workflow = workflow
         self.settings = Settings(settings or {})
         self.state = State({"data": None, "cursors": {}} | dict(state or {})).without(*_NOT_INPUT)
         self.plugins = plugins or Plugins()
         self.redactor = redactor or Redactor()
-        self.credentials = Credentials(credentials or {}, unlisted, plugins=self.plugins, redactor=self.redactor)
+        self.credentials = Credentials(
+            credentials or {}, unlisted, plugins=self.plugins, redactor=self.redactor, allows=allows
+        )
         self._lock = threading.Lock()
         self._lanes = Lanes(self.credentials)
         self._told: type[BaseException] | None = None

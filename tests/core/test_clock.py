@@ -61,7 +61,7 @@ def make_clock(tmp_path: Path, store: Store, day: Day) -> MakeClock:
         (tmp_path / "jobs").mkdir(exist_ok=True)
         (tmp_path / "jobs" / "load.py").write_text("from crossdock import Job\njob = Job(lambda state: state)\n")
         (tmp_path / "project.yaml").write_text(textwrap.dedent(project))
-        return Clock(read_project(tmp_path), "v1", store, now=day)
+        return Clock(read_project(tmp_path), lambda: "v1", store, now=day)
 
     return make
 

@@ -261,7 +261,7 @@ def test_se_03_a_secret_is_masked_in_every_form(shown):
     assert b64encode(CANARY.encode()).decode()[4:12] not in masked
 
 
-def test_se_03_each_line_of_a_key_is_masked():
+def test_se_03_and_06_each_line_of_a_key_is_masked():
     redact = Redactor()
     redact.add("-----BEGIN KEY-----\nMIIEvQIBADANBg\nkqhkiG9w0BAQEF\n-----END KEY-----", what="crm.key")
 

@@ -41,7 +41,7 @@ def pool(served: Served, store: Store) -> Iterator[Pool]:
     """Two workers."""
     served.write(PROJECT, load=LOADS)
     forks = Forks(read_project(served.folder))
-    pool = Pool(read_project(served.folder), "v1", store, forks, 2)
+    pool = Pool(read_project(served.folder), lambda: "v1", store, forks, 2)
     pool.start()
     yield pool
     pool.drain(5)

@@ -6,7 +6,7 @@ import socket
 import threading
 
 import pytest
-from fix_command import is_gone
+from fix_command import is_gone, parent_of
 from fix_serve import Served, until
 
 TWO_STEPS = """
@@ -18,6 +18,12 @@ TWO_STEPS = """
           load: {job: jobs/load.py, next: report}
           report: {job: jobs/report.py}
     serve: {grace: 5 seconds, env: [FOLDER]}
+"""
+ONE_STEP = """
+    workflows:
+      visits:
+        triggers: {form: {webhook: visits}}
+        steps: {load: {job: jobs/load.py}}
 """
 NOTES = """
     from crossdock import Job
@@ -97,21 +103,37 @@ def test_a_killed_fork_server_is_replaced(waiting: Served):
     server = waiting.start()
     ids = waiting.post("visits", {"id": 7})
     child = begun(waiting)[0]
-    forks = next(int(pid) for pid in os.listdir("/proc") if pid.isdigit() and _parent(int(pid)) == server.process.pid)
+    forks = next(int(pid) for pid in os.listdir("/proc") if pid.isdigit() and parent_of(int(pid)) == server.process.pid)
 
     os.kill(forks, signal.SIGKILL)
     until(lambda: is_gone(child), "the end of the run's process")
     let_go(waiting, 7)
 
-    assert waiting.run(*ids).run.outcome == "success"
+    details = waiting.run(*ids)
+    assert (details.run.outcome, details.run.attempt) == ("success", 1)
+    assert [attempt.outcome for attempt in details.attempts] == ["interrupted", "success"]
+    assert waiting.file("load.txt") == ["7"]
 
 
-def _parent(pid: int) -> int:
-    try:
-        with open(f"/proc/{pid}/stat", encoding="ascii", errors="replace") as file:
-            return int(file.read().rpartition(")")[2].split()[1])
-    except FileNotFoundError:
-        return 0
+def test_a_run_that_ends_its_fork_server_each_time_is_dead_in_the_end(served: Served):
+    """The first time it may have been another one; from then on it counts."""
+    kills = """
+        import os, signal, time
+        from crossdock import Job
+
+        def kill(state):
+            os.kill(os.getppid(), signal.SIGKILL)
+            time.sleep(600)
+
+        job = Job(kill)
+    """
+    served.write(ONE_STEP, load=kills)
+    served.start()
+
+    details = served.sent("visits", {})
+
+    assert (details.run.state, details.run.outcome) == ("dead", "crashed")
+    assert [attempt.outcome for attempt in details.attempts] == ["interrupted", "crashed", "crashed", "crashed"]
 
 
 def test_rt_37_sigterm_lets_short_runs_end_and_gives_long_ones_back(waiting: Served):

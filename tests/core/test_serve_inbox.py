@@ -77,6 +77,16 @@ def test_the_inbox_of_a_project_does_what_its_triggers_say(project: Served):
     assert sent(project, "nowhere", visit)[0] == 404
 
 
+def test_a_sender_who_waits_gets_the_reply_also_where_nothing_is_kept(served: Served):
+    served.write(PROJECT + "    retention: {erase_all: true}\n", load=LOADS, sum=SUMS)
+    served.start(env=KEYS)
+
+    status, run, body = sent(served, "sums", b'{"id": 7}')
+
+    assert (status, json.loads(body)["got"]) == (201, {"id": 7})
+    assert served.run(run).run.outcome == "success"
+
+
 def test_a_secret_of_a_sender_that_is_missing_is_refused(served: Served):
     served.write(PROJECT, load=LOADS, sum=SUMS)
 

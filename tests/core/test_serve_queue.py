@@ -120,16 +120,16 @@ def test_rt_22_each_message_is_processed_once_by_many_workers(served: Served):
     ids: list[str] = []
 
     def send(first: int) -> None:
-        ids.extend(served.post("visits", {"id": n})[0] for n in range(first, first + 50))
+        ids.extend(served.post("visits", {"id": n})[0] for n in range(first, first + 125))
 
-    senders = [threading.Thread(target=send, args=[first]) for first in (0, 50, 100, 150)]
+    senders = [threading.Thread(target=send, args=[first]) for first in (0, 125, 250, 375)]
     for sender in senders:
         sender.start()
     for sender in senders:
         sender.join()
 
     assert {served.run(id_).run.outcome for id_ in ids} == {"success"}
-    assert sorted(map(int, served.file("load.txt"))) == list(range(200))
+    assert sorted(map(int, served.file("load.txt"))) == list(range(500))
 
 
 def test_rt_19_a_step_that_is_repeated_sends_the_same_key(served: Served):

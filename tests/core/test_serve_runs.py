@@ -1,11 +1,14 @@
 """What becomes of a served run, however its process ends."""
 
 import json
+import os
 import textwrap
+from pathlib import Path
 
+import pytest
 from crossdock.store.records import NewMessage, NewRun
-from fix_command import is_gone
-from fix_serve import Served
+from fix_command import is_gone, parent_of
+from fix_serve import Served, until
 
 ONE_STEP = """
     workflows:
@@ -76,27 +79,70 @@ def test_rt_24_a_message_that_always_crashes_is_dead_after_three_times(served: S
     assert {served.run(run).run.outcome for run in neighbours} == {"success"}
 
 
+STUBBORN = "\nwhile True:\n    try:\n        while True: pass\n    except {}: pass"
+ENDLESS = {
+    "a loop": "while True: pass",
+    "a loop that swallows exceptions": STUBBORN.format("Exception"),
+    "a loop that swallows everything": STUBBORN.format("BaseException"),
+    "sleep": "import time; time.sleep(60)",
+    "an expression without end": "import re; re.match('(a|a)*b', 'a' * 99)",
+}
+
+
 def test_rt_12_a_run_that_takes_too_long_is_killed(served: Served):
     served.write(ONE_STEP.replace("seconds: 20", "seconds: 1"), load=ENDS)
     served.start()
-    stubborn = "\nwhile True:\n    try:\n        while True: pass\n    except BaseException: pass"
 
-    ids = [*served.post("visits", {"code": stubborn}), *served.post("visits", {"code": "import time; time.sleep(60)"})]
-    ended = [served.run(run) for run in ids]
-
-    assert [details.run.outcome for details in ended] == ["killed", "killed"]
-    assert {details.error["code"] for details in ended if details.error} == {"timeout"}
+    ids = {how: served.post("visits", {"code": code})[0] for how, code in ENDLESS.items()}
+    for how, run in ids.items():
+        details = served.run(run)
+        assert (details.run.outcome, details.run.error_code) == ("killed", "timeout"), how
+        (attempt,) = details.attempts
+        assert attempt.ended_at is not None
+        assert (attempt.ended_at - attempt.started_at).total_seconds() >= 1, how
     assert served.sent("visits", {}).run.outcome == "success"
 
 
+def peak(pid: int) -> int:
+    """Give the most memory that a process had, in kB."""
+    return int(Path(f"/proc/{pid}/status").read_text().partition("VmHWM:")[2].split()[0])
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="it looks into /proc: run it on Linux")
 def test_rt_14_a_run_that_needs_too_much_memory_is_killed(served: Served):
     served.write(ONE_STEP, load=ENDS)
-    served.start()
+    server = served.start()
+    assert served.sent("visits", {}).run.outcome == "success"
+    before = peak(server.process.pid)
 
     ended = [served.sent("visits", {"code": code}) for code in ("'x' * 10**9", "[object() for _ in range(10**8)]")]
 
     assert [(details.run.outcome, details.run.error_code) for details in ended] == [("killed", "memory")] * 2
+    assert peak(server.process.pid) - before < 20_000
     assert served.sent("visits", {}).run.outcome == "success"
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="it looks into /proc: run it on Linux")
+@pytest.mark.parametrize("what", ["open('/dev/null')", "__import__('socket').socket()"])
+def test_rt_15_a_run_that_opens_too_much_fails_and_its_server_holds_none_of_it(served: Served, what: str):
+    served.write(ONE_STEP, load=ENDS)
+    server = served.start()
+    assert served.sent("visits", {}).run.outcome == "success"
+    before = held(server.process.pid)
+
+    details = served.sent("visits", {"code": f"kept = [{what} for _ in range(5000)]"})
+
+    assert details.run.outcome == "failed"
+    assert details.error is not None
+    assert "Too many open files" in details.error["message"]
+    assert served.sent("visits", {}).run.outcome == "success"
+    until(lambda: held(server.process.pid) == before, "as many descriptors as before")
+
+
+def held(server: int) -> list[int]:
+    """Count what a server holds open, and its fork server."""
+    pids = [server, *(pid for pid in map(int, filter(str.isdigit, os.listdir("/proc"))) if parent_of(pid) == server)]
+    return [len(os.listdir(f"/proc/{pid}/fd")) for pid in pids]
 
 
 def test_rt_34_a_run_sees_of_the_environment_what_the_project_names(served: Served):
@@ -118,6 +164,32 @@ def test_rt_35_a_log_that_is_too_long_is_cut_and_the_run_succeeds(served: Served
     assert details.run.outcome == "success"
     assert sum(map(len, lines)) < 1024 * 1024
     assert lines[-1].endswith("more lines were dropped: the log of a run has a limit")
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="it looks into /proc: run it on Linux")
+@pytest.mark.parametrize(
+    "code", ["for _ in range(1024): print(('x' * 1023 + '\\n') * 1024)", "for _ in range(10**6): print('x')"]
+)
+def test_rt_35_a_gigabyte_and_a_million_lines_take_no_space(served: Served, code: str):
+    served.write(ONE_STEP.replace("seconds: 20", "seconds: 300"), load=ENDS)
+    server = served.start()
+    assert served.sent("visits", {"code": "for _ in range(10): print('x' * 1000)"}).run.outcome == "success"
+    before = peak(server.process.pid)
+
+    (run,) = served.post("visits", {"code": code})
+    assert served.run(run, seconds=300).run.outcome == "success"
+    assert served.lines(run)[-1].endswith("more lines were dropped: the log of a run has a limit")
+    assert peak(server.process.pid) - before < 60_000
+    assert sum(file.stat().st_size for file in (served.folder / ".crossdock").iterdir()) < 20 * 1024 * 1024
+
+
+def test_a_log_may_be_larger_than_it_usually_is(served: Served):
+    served.write(ONE_STEP.replace("memory_mb", "log_mb: 8, memory_mb"), load=ENDS)
+    served.start()
+
+    details = served.sent("visits", {"code": "for _ in range(140): print('x' * 49_999)"})
+
+    assert served.lines(details.run.id) == ["x" * 49_999] * 140
 
 
 def test_rt_40_a_job_that_is_gone_makes_the_run_dead_until_it_is_back(served: Served):

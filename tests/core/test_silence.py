@@ -34,7 +34,7 @@ def project(served: Served) -> Path:
 
 def silence(project: Path, store: Store, clock: Clock) -> Silence:
     """What a server that starts now looks with."""
-    return Silence(read_project(project), "v1", store, now=clock.now)
+    return Silence(read_project(project), lambda: "v1", store, now=clock.now)
 
 
 def run_ends(store: Store, outcome: Outcome) -> None:

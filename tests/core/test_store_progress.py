@@ -224,6 +224,17 @@ def test_rt_35_a_line_and_a_log_have_limits(store):
     assert lines[-1].text == f"{dropped} more lines were dropped: the log of a run has a limit"
 
 
+def test_a_log_may_have_more_bytes_where_somebody_says_so(store):
+    store.accept(message())
+    run = claimed(store)
+    for _ in range(100):
+        store.log(run, [Line(AT, "info", "x" * 60_000)] * 2, most=2 * MOST_OF_A_LOG)
+
+    lines = [line.text for line in store.history.lines(run.run)]
+    assert len(lines) == 1 + (2 * MOST_OF_A_LOG) // 60_000
+    assert lines[-1] == f"{201 - len(lines)} more lines were dropped: the log of a run has a limit"
+
+
 def test_control_characters_of_a_line_are_escaped(store):
     store.accept(message())
     run = claimed(store)

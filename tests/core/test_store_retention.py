@@ -121,6 +121,34 @@ def test_erase_all_keeps_nothing_after_success_and_all_after_failure(open_store)
     assert CANARY not in payload(store, bad), "all that it started is well now"
 
 
+def test_erase_all_keeps_what_is_repeated_while_a_sender_waits(open_store, clock):
+    store = open_store(keeping=Retention(erase_all=True))
+    run = whole_run(store, awaited=True)
+    store.replay(run.message.id, [NewRun("visits", "form", "v1")])
+
+    clock.pass_(61)
+    store.tidy()
+
+    assert store.history.message(run.message.id).body == BODY
+
+
+@pytest.mark.parametrize("server", ["the same", "the next"])
+def test_erase_all_leaves_a_sender_who_waits_a_minute_for_the_reply(open_store, clock, server):
+    store = open_store(keeping=Retention(erase_all=True))
+    run = whole_run(store, awaited=True)
+
+    clock.pass_(59)
+    assert store.tidy() == sum(store.prune()) == 0
+    assert store.history.end(run.run).final == BODY
+    clock.pass_(2)
+    if server == "the same":
+        store.tidy()
+    else:
+        store = open_store(keeping=Retention(erase_all=True))
+        assert store.prune() == (1, 0)
+    assert CANARY not in payload(store, run)
+
+
 def test_erase_all_waits_for_all_runs_of_a_message(open_store):
     store = open_store(keeping=Retention(erase_all=True))
     store.accept(message(BODY, "visits", "report"))

@@ -100,6 +100,36 @@ with Store(sys.argv[1]) as store:
         assert {one.id for one in store.history.messages(Search())} == made
 
 
+@pytest.mark.parametrize("when", ["half made", "made"])
+def test_what_a_killed_process_left_of_a_new_store_is_cleared_away(process, tmp_path, when):
+    """It is killed where a test lets it stand still: before the draft gets its name, and after."""
+    folder, url = tmp_path / "private", f"sqlite:///{tmp_path}/private/store.db"
+    source = f"""
+import json, sys, time
+from crossdock.store import upgrade
+from crossdock.store.store import Store
+name = upgrade._name
+def stand_still(draft, file):
+    if {when == "made"}:
+        name(draft, file)
+    print("[]", flush=True)
+    time.sleep(60)
+upgrade._name = stand_still
+Store(sys.argv[1])
+"""
+    maker = process(source, url)
+    maker.told()
+    (draft,) = folder.glob("*.new")
+    Store(url).close()
+    assert draft.exists(), "it is in work"
+    maker.kill()
+    draft.with_name(draft.name + "-wal").touch()
+
+    Store(url).close()
+
+    assert sorted(file.name for file in folder.iterdir()) == ["store.db"]
+
+
 def damaged(file: Path, how: str) -> None:
     raw = file.read_bytes()
     if how == "empty":

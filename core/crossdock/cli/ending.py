@@ -134,9 +134,14 @@ def replace_file(path: str, text: str) -> None:
     """Write a file that only its owner can read, and put it in place whole."""
     import tempfile  # imported late: --help needs none of it
 
-    descriptor, name = tempfile.mkstemp(dir=os.path.dirname(path) or ".", prefix=f".{os.path.basename(path)}.")
+    from crossdock.drafts import ENDING, clear_away, lock
+
+    clear_away(path)
+    folder, base = os.path.split(path)
+    descriptor, name = tempfile.mkstemp(dir=folder or ".", prefix=f".{base}.", suffix=ENDING)
     try:
         with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            lock(descriptor)
             file.write(text)
             file.flush()
             os.fsync(file.fileno())

@@ -60,7 +60,10 @@ def _check_terminal(state_file: str | None, timeout: float | None) -> None:
 @click.option("--end", metavar="STEP", help="End after this step.")
 @click.option("--only", metavar="STEP", help="Run this step alone.")
 @click.option(
-    "--parallel", metavar="N", type=click.IntRange(min=1), default=1, help="How many steps may run at the same time."
+    "--parallel",
+    metavar="N",
+    type=click.IntRange(min=1),
+    help="How many steps may run at the same time; by default as the project says.",
 )
 @click.option("--state", metavar="FILE", help="The input: a file, or - for standard input.")
 @click.option(
@@ -170,7 +173,7 @@ _TOGETHER: dict[str, Callable[[Given], Any]] = {
 }
 _OF_A_JOB: dict[str, Callable[[Given], Any]] = {
     "--env, --start, --end, --only and --parallel are for a workflow of a project.": (
-        lambda given: given["env"] or given["start"] or given["end"] or given["only"] or given["parallel"] > 1
+        lambda given: given["env"] or given["start"] or given["end"] or given["only"] or given["parallel"]
     ),
 }
 _OF_A_WORKFLOW: dict[str, Callable[[Given], Any]] = {
@@ -197,7 +200,8 @@ def _order(what: tuple[str, ...], given: Given) -> "Order":
     else:
         _refuse(_OF_A_WORKFLOW, given)
         start, end = given["only"] or given["start"], given["only"] or given["end"]
-        chosen = chosen._replace(start=start, end=end, parallel=given["parallel"])
+        parallel = given["parallel"] or chosen.project.definition(chosen.workflow).parallel
+        chosen = chosen._replace(start=start, end=end, parallel=parallel)
         cursors = cursors or chosen.cursors
     folders: dict[str, Any] = {name: _made(given[name], f"--{name}") for name in ("files", "record", "replay")}
     same = {

@@ -30,7 +30,7 @@ def serve(
     SIGTERM or Ctrl-C: no new messages, no new runs; those in work have as long as the project
     says under serve: grace, and are given back after that. A second one ends everything at once,
     and loses nothing either. SIGHUP is ignored: a changed project.yaml needs a restart; the files
-    of jobs are read anew for each run.
+    of jobs are read anew for each run, and runs that waited say so or are held.
 
     Exit codes: 0 ended as told, 2 wrong usage, 3 refused: the project has faults, the port is in
     use, another server uses the store; 130 and 143 after a second signal.

@@ -18,6 +18,7 @@ from crossdock.cli.operating import open_store
 from crossdock.errors import ProjectError, ServerError
 from crossdock.plugins import Plugins
 from crossdock.project.project import Project
+from crossdock.project.version import Version
 from crossdock.redaction import Redactor
 from crossdock.server.addresses import addresses_of
 from crossdock.server.inbox import inbox
@@ -46,7 +47,7 @@ class Service:
         self._project = project
         self._forks = forks
         self._workers = workers
-        self._version = project.version()
+        self._version = Version(project)
 
     def run(self, host: str, port: int) -> int:
         """Serve until a signal says to end, and give the exit code.

@@ -105,6 +105,7 @@ def _prepared(order: Order, message: Message, redactor: Redactor, send: Send) ->
         only=loaded.only,
         kept=loaded.kept,
         settings=loaded.settings,
+        allows=order.what.project.adaptors.allows if isinstance(order.what, InProject) else bool,
     )
     run.on_checkpoint = lambda cursors: send({"checkpoint": cursors})
     return run

@@ -1,7 +1,6 @@
 """Project: what a project file says, ready to run."""
 
 from collections.abc import Iterator
-from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +19,7 @@ from crossdock.project.shape import (
     StepDefinition,
     WorkflowDefinition,
 )
+from crossdock.project.version import Version
 from crossdock.site import short
 from crossdock.state import State
 from crossdock.workflow import Condition, Each, Edge, Step, Workflow
@@ -92,10 +92,7 @@ class Project:
 
     def version(self) -> str:
         """Give what stands for all that is written in its file and those of its jobs, as they are now."""
-        digest = sha256()
-        for file in (self.file, *sorted(set(self.files()))):
-            digest.update(sha256(file.read_bytes() if file.is_file() else b"").digest())
-        return digest.hexdigest()[:12]
+        return Version(self)()
 
     def credentials_of(self, name: str) -> dict[str, dict[str, Any]]:
         """Give the credentials that the steps of a workflow may use, as ``Run`` takes them."""

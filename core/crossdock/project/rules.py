@@ -230,9 +230,8 @@ def _texts(value: Any, path: Path, name: str) -> Iterator[tuple[Path, str, str]]
 
 def adaptors_are_allowed(source: Source, shape: ProjectFile) -> Iterator[Finding]:
     """Find credentials of adaptors that jobs may not use."""
-    allow, disable = shape.adaptors.allow, shape.adaptors.disable
     for name, credential in shape.credentials.items():
-        if credential.adaptor in disable or (allow is not None and credential.adaptor not in allow):
+        if not shape.adaptors.allows(credential.adaptor):
             message = f"the credential {name!r} is for {credential.adaptor}, which this project does not allow"
             fix = "Correct adaptors, or remove the credential."
             yield source.finding(("credentials", name, "adaptor"), Code.ADAPTOR_NOT_ALLOWED, message, fix)

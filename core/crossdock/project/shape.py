@@ -182,7 +182,7 @@ class Limits(Part):
     output_mb: float = Field(default=10, gt=0, allow_inf_nan=False)
     """How large a final state is kept."""
     log_mb: float = Field(default=5, gt=0, allow_inf_nan=False)
-    """How much of its log is kept."""
+    """How much of its log is kept; each line counts 64 bytes more than its text."""
 
     @property
     def state_bytes(self) -> int:
@@ -265,6 +265,8 @@ class WorkflowDefinition(_Usual):
     """What starts it."""
     steps: dict[Name, StepDefinition] = Field(min_length=1)
     """Its steps; it starts at each one that none leads to."""
+    parallel: int = Field(default=1, gt=0)
+    """How many steps of a run may be in work at once, where its edges allow it."""
     serialize_by: StatePath | None = None
     """The path to what a message is about; runs about the same keep the order of their messages."""
     limits: Limits = Limits()
@@ -285,6 +287,10 @@ class AdaptorChoice(Part):
     """These and no others."""
     disable: list[str] = []
     """All but these."""
+
+    def allows(self, name: str) -> bool:
+        """Tell whether jobs may use an adaptor."""
+        return name not in self.disable and (self.allow is None or name in self.allow)
 
 
 class Credential(Part):

@@ -60,7 +60,7 @@ def inbox(
     store: Store,
     *,
     runs: Runs | None = None,
-    version: str = "",
+    version: Callable[[], str] = str,
     most_failures: int = 30,
     room: int = 256 * 1024 * 1024,
 ) -> Starlette:
@@ -70,7 +70,7 @@ def inbox(
         addresses: Where messages arrive.
         store: What keeps them.
         runs: What tells how runs ended; needed where a sender waits for them.
-        version: That of the project, for the runs.
+        version: Gives that of the project, for the runs.
         most_failures: How many requests with wrong credentials a sender may send in a minute.
         room: How many bytes of bodies may be in memory at once.
     """
@@ -91,7 +91,7 @@ class _Desk:
         addresses: Mapping[str, Address],
         store: Store,
         runs: Runs | None,
-        version: str,
+        version: Callable[[], str],
         most_failures: int,
         room: int,
     ) -> None:
@@ -162,7 +162,7 @@ class _Desk:
         """Keep a message; it is on the disk when this is done."""
 
         def keep() -> Future[Accepted]:
-            return self._store.accept_soon(delivery.message(address, self._version))
+            return self._store.accept_soon(delivery.message(address, self._version()))
 
         try:
             return await asyncio.wrap_future(await self._aside(address, delivery, keep))

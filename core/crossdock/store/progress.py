@@ -20,7 +20,7 @@ from crossdock.store.records import Again, Claimed, Finish, Line, RunState, Step
 
 MOST_OF_A_LINE = 64 * 1024
 MOST_OF_A_LOG = 5 * 1024 * 1024
-"""How many bytes a line of a log and the whole log of a run may have."""
+"""How many bytes a line of a log has at most, and the whole log of a run unless somebody says otherwise."""
 
 GONE_WELL = ("success", "partial")
 
@@ -93,17 +93,17 @@ def end_step(connection: Connection, claimed: Claimed, row: Mapping[str, Any], c
     keep_cursors(connection, claimed, cursors, row["ended_at"])
 
 
-def write_lines(connection: Connection, claimed: Claimed, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Append to the log of a run, up to its limit; what is over it is counted."""
+def write_lines(connection: Connection, claimed: Claimed, rows: Sequence[Mapping[str, Any]], most: int) -> None:
+    """Append to the log of a run, up to as many bytes in all; what is over that is counted."""
     hold(connection, claimed)
     had = connection.scalar(select(_run.c.log_bytes).where(_run.c.number == claimed.number)) or 0
     fitting, size = [], had
     for row in rows:
         size += len(row["text"])
-        if size > MOST_OF_A_LOG:
+        if size > most:
             break
         fitting.append(row)
-    used = sum(len(row["text"]) for row in fitting) if len(fitting) == len(rows) else MOST_OF_A_LOG - had
+    used = sum(len(row["text"]) for row in fitting) if len(fitting) == len(rows) else max(most - had, 0)
     if fitting:
         connection.execute(insert(schema.log), fitting)
     counted = {"log_bytes": _run.c.log_bytes + used, "log_dropped": _run.c.log_dropped + len(rows) - len(fitting)}

@@ -124,6 +124,8 @@ class Finish(NamedTuple):
     again: Again | None = None
     dead: bool = False
     """Whether trying again can't help, though the message must not be forgotten."""
+    awaited: bool = False
+    """Whether the sender may wait for what the final state replies: it stays for a minute, whatever the retention."""
 
 
 Follow = Callable[[Claimed, Finish, datetime], Iterable[NewMessage]]
@@ -267,6 +269,11 @@ class Retention(NamedTuple):
     """What holds for messages that started these, in place of all that; of several the longest counts."""
     windows: Mapping[str, timedelta] = {}
     """Inbox → how long its idempotency keys are remembered; others for as long as their message is."""
+
+    @property
+    def erases(self) -> bool:
+        """Whether payloads of some workflow are erased as soon as all is well."""
+        return self.erase_all or any(own.erase_all for own in self.workflows.values())
 
     def of(self, workflow: str) -> "Retention":
         """Give what holds for a workflow."""

@@ -64,6 +64,11 @@ def wipe(connection: Connection, messages: Collection[str], now: datetime) -> No
     connection.execute(update(_message).where(_message.c.id.in_(messages)).values(**gone))
 
 
+def wipe_well(connection: Connection, messages: Collection[str], now: datetime) -> None:
+    """Erase the payloads of those messages of which all runs went well and still are what they were."""
+    wipe(connection, [message for message in messages if all_went_well(connection, message)], now)
+
+
 def remove(connection: Connection, messages: Collection[str]) -> None:
     """Remove messages and all that is known of their runs."""
     if not messages:
@@ -132,6 +137,16 @@ def all_went_well(connection: Connection, message: str) -> bool:
     open_ = _run.c.state != "ended"
     others = _run.c.message == message, or_(open_, and_(_run.c.outcome != "success", ~_run.c.settled))
     return connection.scalar(select(_run.c.id).where(*others).limit(1)) is None
+
+
+def gone_well(connection: Connection, at: datetime) -> list[str]:
+    """Give the messages that hold payload though all their runs went well before a time."""
+    well = and_(_run.c.state == "ended", _run.c.ended_at < micros(at), or_(_run.c.outcome == "success", _run.c.settled))
+    mine = _run.c.message == _message.c.id
+    wanted = select(_message.c.id).where(
+        _message.c.wiped_at.is_(None), exists().where(mine), ~exists().where(mine, ~well)
+    )
+    return list(connection.scalars(wanted))
 
 
 def _older(

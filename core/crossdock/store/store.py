@@ -2,9 +2,10 @@
 
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import Future
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -37,6 +38,9 @@ from crossdock.store.records import (
 )
 from crossdock.store.upgrade import bring_up, prepare
 from crossdock.store.writer import Writer
+
+_FOR_SENDERS = timedelta(minutes=1)
+"""How long a final state stays for a sender who waits for it, even where nothing stays that went well."""
 
 
 def _now() -> datetime:
@@ -95,6 +99,9 @@ class Store:
         self._intake = Intake(most_waiting, monotonic)
         self._queue = Queue(is_sqlite=self._database.is_sqlite, watch=Watch(monotonic), now=now, follow=self._dead)
         self._ends = progress.Ends(self._intake)
+        self._monotonic = monotonic
+        self._for_senders: deque[tuple[float, str]] = deque()
+        """When the payload of which message may go, those first whose sender has waited longest."""
         self._erased = threading.Event()
         """Whether the log of SQLite may hold what was erased."""
         self.history = History(self._database)
@@ -177,10 +184,10 @@ class Store:
         row, values = progress.step_row(claimed, end, self._now()), _encoded(cursors or {})
         self._writer.write(lambda c: progress.end_step(c, claimed, row, values))
 
-    def log(self, claimed: Claimed, lines: Sequence[Line]) -> None:
-        """Append lines to the log of a run; lines over 64 kB are cut, and those over 5 MB a run only counted."""
+    def log(self, claimed: Claimed, lines: Sequence[Line], *, most: int = progress.MOST_OF_A_LOG) -> None:
+        """Append lines to the log of a run; lines over 64 kB are cut, and those over ``most`` bytes a run only counted."""
         rows = [progress.line_row(claimed, line) for line in lines]
-        self._writer.write(lambda c: progress.write_lines(c, claimed, rows))
+        self._writer.write(lambda c: progress.write_lines(c, claimed, rows, most))
 
     def finish(self, claimed: Claimed, end: Finish) -> RunState:
         """Write down how an attempt ended.
@@ -203,6 +210,7 @@ class Store:
         Returns:
             How many there were.
         """
+        self._erase_answered()
         if self._erased.is_set():
             self._empty_log()
         return self._writer.write(self._queue.expire)
@@ -264,6 +272,12 @@ class Store:
     def prune(self) -> Pruned:
         """Erase what has stayed as long as the retention says, and forget idempotency keys after their time."""
         total = Pruned(0, 0)
+        if self._keeping.erases:
+            with self._database.read() as connection:
+                well = retention.gone_well(connection, self._now() - _FOR_SENDERS)
+                left = [message for message in well if self._keeps_nothing(connection, message)]
+            self._wipe(left)
+            total = Pruned(len(left), 0)
         while any(some := self._writer.write(lambda c: retention.prune(c, self._keeping, self._now()))):
             total = Pruned(total.payloads + some.payloads, total.messages + some.messages)
         while self._writer.write(lambda c: retention.forget(c, self._keeping.windows, self._now())):
@@ -312,10 +326,27 @@ class Store:
     ) -> RunState:
         state = self._ends.finish(connection, claimed, end, now, follow)
         message = claimed.message.id
-        if self._keeps_nothing(connection, claimed) and retention.all_went_well(connection, message):
-            retention.wipe(connection, [message], now)
-            self._erased.set()
+        if self._keeps_nothing(connection, message) and retention.all_went_well(connection, message):
+            if end.awaited:
+                self._for_senders.append((self._monotonic() + _FOR_SENDERS.total_seconds(), message))
+            else:
+                retention.wipe(connection, [message], now)
+                self._erased.set()
         return state
+
+    def _erase_answered(self) -> None:
+        """Erase the payloads whose senders have their answers by now."""
+        now, due = self._monotonic(), list[str]()
+        while self._for_senders and self._for_senders[0][0] <= now:
+            due.append(self._for_senders.popleft()[1])
+        self._wipe(due)
+
+    def _wipe(self, messages: Sequence[str]) -> None:
+        now = self._now()
+        for start in range(0, len(messages), retention.CHUNK):
+            some = messages[start : start + retention.CHUNK]
+            self._writer.write(partial(retention.wipe_well, messages=some, now=now))
+            self._erased.set()
 
     def _followers(self, claimed: Claimed, end: Finish, now: datetime) -> list[Arrival]:
         return [arrival(message, now) for message in self._follow(claimed, end, now)]
@@ -323,11 +354,11 @@ class Store:
     def _dead(self, connection: Connection, claimed: Claimed, end: Finish, now: datetime) -> None:
         self._intake.accept(connection, self._followers(claimed, end, now))
 
-    def _keeps_nothing(self, connection: Connection, claimed: Claimed) -> bool:
+    def _keeps_nothing(self, connection: Connection, message: str) -> bool:
         """Tell whether all workflows that a message started want it erased when all is well."""
-        if not self._keeping.of(claimed.workflow).erase_all:
+        if not self._keeping.erases:
             return False
-        started = retention.workflows_of(connection, claimed.message.id)
+        started = retention.workflows_of(connection, message)
         return all(self._keeping.of(workflow).erase_all for workflow in started)
 
     def _erase(self, messages: Sequence[str]) -> dict[str, str]:

@@ -5,11 +5,11 @@ it is complete: one that has the name and is no store was a store once, and nobo
 """
 
 import os
-from contextlib import suppress
 from pathlib import Path
 
 from sqlalchemy import Connection, inspect, text
 
+from crossdock.drafts import ENDING, clear_away, lock
 from crossdock.store.database import Database, make_private
 from crossdock.store.errors import NewerStoreError, OlderStoreError, StoreDamagedError, StoreMissingError
 
@@ -85,6 +85,7 @@ def upgrade(database: Database) -> None:
 
 
 def _prepare_file(file: Path, *, create: bool) -> None:
+    clear_away(str(file))
     if not file.exists() and not file.is_symlink():
         if file.with_name(f"{file.name}-wal").exists():
             raise StoreDamagedError(f"the store {file} is gone, and its log is still there")
@@ -104,15 +105,17 @@ def _check(database: Database, file: Path) -> None:
 
 def _make(file: Path) -> None:
     """Make a new store beside its place, and give it its name when it is complete."""
-    draft = file.with_name(f".{file.name}.{os.getpid()}.new")
+    draft = file.with_name(f".{file.name}.{os.getpid()}{ENDING}")
     try:
         file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with suppress(FileNotFoundError):
-            draft.unlink()  # of a process with the same id that was killed
-        os.close(os.open(draft, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600))
-        _fill(draft)
-        _name(draft, file)
-        draft.unlink()
+        descriptor = os.open(draft, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+        try:
+            lock(descriptor)
+            _fill(draft)
+            _name(draft, file)
+            draft.unlink()
+        finally:
+            os.close(descriptor)
     except OSError as error:
         raise StoreMissingError(
             f"no store can be made at {file}: {error.strerror}", fix="Name a folder that the server may write to."

@@ -31,12 +31,14 @@ class Shop(NamedTuple):
     """What all workers share."""
 
     project: Project
-    version: str
+    version: Callable[[], str]
     store: Store
     forks: Forks
     heart: Heart
     stopped: threading.Event
     """Set when nothing may wait any more."""
+    forsaken: set[str]
+    """The runs under which a fork server went away."""
 
 
 class Attempt:
@@ -52,16 +54,21 @@ class Attempt:
         self._claimed = claimed
         self._definition = shop.project.definition(claimed.workflow)
         self._redactor = Redactor()
-        self._log = Gathering(int(self._definition.limits.log_mb * MEGABYTE), self._redactor)
+        self._most_log = int(self._definition.limits.log_mb * MEGABYTE)
+        self._log = Gathering(self._most_log, self._redactor)
         self._child: Forked | None = None
         self._why: str | None = None
         """Why it was ended from outside: ``lost``, ``cancelled`` or ``stopped``."""
         self._told: dict[str, Any] = {}
-        self._step: str | None = None
-        """The step that is running."""
+        self._running: dict[str, float] = {}
+        """The steps that are running, and when the time of each is over."""
         self._last: str | None = None
         """The step that ran last: what it printed may come after its end."""
-        self._run_ends = self._step_ends = float("inf")
+        self._run_ends = float("inf")
+
+    def note(self, text: str) -> None:
+        """Write a line into the log of the run that is not the job's."""
+        self._log.add(text, "info", None)
 
     def follow(self) -> RunState | None:
         """Follow the run to its end, and write down how it ended.
@@ -100,7 +107,7 @@ class Attempt:
             self._child.kill()
 
     def _deadline(self) -> float:
-        return min(self._run_ends, self._step_ends)
+        return min((self._run_ends, *self._running.values()))
 
     # What the child tells
 
@@ -110,7 +117,7 @@ class Attempt:
             self._redactor.add(message["secret"], what="a secret")
         elif kind == "log":
             at = datetime.fromtimestamp(message["at"], UTC)
-            self._log.add(message["log"], message["level"], self._last, at)
+            self._log.add(message["log"], message["level"], self._printing, at)
         elif kind == "step":
             self._begin(message["step"], message["seconds"])
         elif kind == "ended":
@@ -121,21 +128,27 @@ class Attempt:
             self._told = message
 
     def _print(self, text: str) -> None:
-        self._log.add(text, "info", self._last)
+        self._log.add(text, "info", self._printing)
         if self._log.is_due:
             self._write_log()
 
+    @property
+    def _printing(self) -> str | None:
+        """The step that prints; of several that run at the same time nobody knows which."""
+        return self._last if len(self._running) < 2 else None
+
     def _begin(self, step: str, seconds: float | None) -> None:
-        self._step = self._last = step
-        self._step_ends = float("inf") if seconds is None else time.monotonic() + seconds
+        self._last = step
+        self._running[step] = float("inf") if seconds is None else time.monotonic() + seconds
 
     def _end_step(self, told: dict[str, Any]) -> None:
         """Write down how a step ended, and let the child go on."""
-        self._step_ends = float("inf")
+        self._running[told["step"]] = float("inf")
         output = told.pop("output")
         end = StepEnd(**told, output=None if output is None else output.encode())
         self._write(lambda: self._shop.store.step_ended(self._claimed, end))
-        self._step = None
+        del self._running[end.step]
+        self._last = next(iter(self._running), end.step)
         if self._child is not None:
             self._child.tell(WRITTEN_DOWN)
 
@@ -163,22 +176,34 @@ class Attempt:
     def _write_log(self, *, last: bool = False) -> None:
         lines = self._log.take(last=last)
         if lines:
-            self._write(lambda: self._shop.store.log(self._claimed, lines))
+            self._write(lambda: self._shop.store.log(self._claimed, lines, most=self._most_log))
 
     def _ended(self, status: int, *, late: bool) -> RunState | None:
         """Write down how the run ended."""
         if self._why == "lost":
             raise StaleLeaseError(f"the run {self._claimed.run} was taken over")
         self._write_log(last=True)
-        if self._why == "stopped" and "finished" not in self._told:
+        if "finished" not in self._told and (self._why == "stopped" or self._is_bystander()):
             self._write(lambda: self._shop.store.give_back(self._claimed))
             _logger.info("the run of %s was given back", self._claimed.workflow, extra=self._about)
             return None
         end = self._finish(status, late=late)
+        end = end._replace(awaited=policy.is_awaited(self._definition, self._claimed))
         state = self._write(lambda: self._shop.store.finish(self._claimed, end))
         about = {**self._about, "outcome": end.outcome}
         _logger.info("the run of %s: %s, %s", self._claimed.workflow, end.outcome, state, extra=about)
         return state
+
+    def _is_bystander(self) -> bool:
+        """Tell whether the fork server went away under the run, which for all we know had no part in it.
+
+        A run to which that happens once more may be the reason: its process is said to have crashed.
+        """
+        if self._why is not None or self._child is None or not self._child.forsaken:
+            return False
+        known = self._claimed.run in self._shop.forsaken
+        self._shop.forsaken.add(self._claimed.run)
+        return not known
 
     def _finish(self, status: int, *, late: bool) -> Finish:
         if "finished" in self._told:
@@ -204,11 +229,12 @@ class Attempt:
 
     def _placed(self, error: CrossdockError) -> dict[str, Any]:
         """Give the record of an error with the step in which it came up."""
-        return error_record(error) | ({} if self._step is None else {"step": self._step})
+        return error_record(error) | ({"step": next(iter(self._running))} if len(self._running) == 1 else {})
 
     def _over_time(self) -> TimeLimitError:
         fix = "Make it do less at a time, or allow more in the project file: limits: {seconds: …}."
-        if time.monotonic() >= self._step_ends:
-            return TimeLimitError(f"the step {self._step!r} took longer than it may and was killed", fix=fix)
+        late = next((step for step, ends in self._running.items() if time.monotonic() >= ends), None)
+        if late is not None:
+            return TimeLimitError(f"the step {late!r} took longer than it may and was killed", fix=fix)
         limit = self._definition.limits.seconds
         return TimeLimitError(f"the run took longer than {limit:g} s and was killed", fix=fix)

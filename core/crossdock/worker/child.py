@@ -7,6 +7,7 @@ report (``os._exit``, a signal, a crash), it takes too long, or the parent itsel
 import io
 import json
 import os
+import resource
 import signal
 import sys
 import threading
@@ -142,6 +143,7 @@ def be_child(
     code = 70
     try:
         os.setpgid(0, 0)
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # its memory holds secrets
         _capture(output)
         _die_with_parent(lifeline, on_orphaned)
         signal.signal(signal.SIGINT, signal.default_int_handler)

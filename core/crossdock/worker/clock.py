@@ -71,7 +71,7 @@ class Clock:
 
     Args:
         project: It has the triggers.
-        version: That of the project.
+        version: Gives that of the project.
         store: What keeps the messages.
         now: What tells the time.
         on_tick: Called after a message was accepted.
@@ -80,7 +80,7 @@ class Clock:
     def __init__(
         self,
         project: Project,
-        version: str,
+        version: Callable[[], str],
         store: Store,
         *,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
@@ -163,7 +163,7 @@ class Clock:
             body=b"{}",
             content_type="application/json",
             request=request,
-            runs=Address("", [starts]).runs(None, request, self._version),
+            runs=Address("", [starts]).runs(None, request, self._version()),
             idempotency_key=tick.isoformat(),
             received_at=tick,
         )

@@ -116,6 +116,8 @@ class Forked(Watched):
         self._ended = ended
         self.most_memory: int | None = None
         """The most that it had, in kB; known when it has ended."""
+        self.forsaken = False
+        """Whether nobody can tell how it ended: the fork server is gone, or could not fork it."""
         channel.settimeout(PATIENCE)
 
     def tell(self, data: bytes) -> None:
@@ -134,6 +136,7 @@ class Forked(Watched):
         except BlockingIOError:
             return None
         if not told:
+            self.forsaken = True
             return SIGKILL
         status, self.most_memory = STATUS.unpack(told)
         return int(status)

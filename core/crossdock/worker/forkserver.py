@@ -8,7 +8,6 @@ that it started, and tells how it ended. When its owner is gone, all of it ends.
 import gc
 import os
 import pickle
-import resource
 import selectors
 import signal
 import socket
@@ -106,7 +105,6 @@ class ForkServer:
         self._requests.close()
         for fd in (self._woken, self._wake, status, *(told for _, told in self._told.values())):
             os.close(fd)
-        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
         be_child(lambda send: self._work(send, report), lambda: None, report, output, lifeline)
 
     def _reap(self) -> None:

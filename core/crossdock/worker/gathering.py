@@ -3,10 +3,13 @@
 from datetime import UTC, datetime
 
 from crossdock.redaction import Redactor
-from crossdock.store.progress import MOST_OF_A_LINE, MOST_OF_A_LOG
+from crossdock.store.progress import MOST_OF_A_LINE
 from crossdock.store.records import Line
 
 _ROOM_FOR_THE_END = 1024
+_BESIDE_ITS_TEXT = 64
+"""How many bytes a line takes besides: a million short ones are no short log."""
+
 _AT_ONCE = 200
 _SECONDS = 1.0
 
@@ -20,7 +23,7 @@ class Gathering:
     """
 
     def __init__(self, most: int, redactor: Redactor) -> None:
-        self._left = min(most, MOST_OF_A_LOG) - _ROOM_FOR_THE_END
+        self._left = most - _ROOM_FOR_THE_END
         self._redactor = redactor
         self._lines: list[Line] = []
         self._dropped = 0
@@ -33,7 +36,7 @@ class Gathering:
             return
         at = at or datetime.now(UTC)
         for line in self._redactor(text).splitlines():
-            size = min(len(line.encode("utf-8", "backslashreplace")), MOST_OF_A_LINE)
+            size = min(len(line.encode("utf-8", "backslashreplace")), MOST_OF_A_LINE) + _BESIDE_ITS_TEXT
             self._left -= size
             if self._left <= 0:
                 self._dropped += 1

@@ -8,7 +8,7 @@ from typing import Any
 from crossdock.decoding import decode
 from crossdock.project.project import Project
 from crossdock.project.shape import Retry, WorkflowDefinition
-from crossdock.project.triggers import After
+from crossdock.project.triggers import After, Webhook
 from crossdock.server.address import Address, Target
 from crossdock.server.addresses import target
 from crossdock.state import encode
@@ -50,10 +50,19 @@ def after_crash(definition: WorkflowDefinition, claimed: Claimed) -> Again:
     return Again(min(usual, _AFTER_A_CRASH) * 2.0 ** (claimed.attempt - 1) * (1 - _JITTER * random()))  # noqa: S311
 
 
-def following(project: Project, version: str, claimed: Claimed, end: Finish, at: datetime) -> Iterator[NewMessage]:
+def following(
+    project: Project, version: Callable[[], str], claimed: Claimed, end: Finish, at: datetime
+) -> Iterator[NewMessage]:
     """Give the messages that follow from the end of a run: for workflows that wait for it, and notices."""
-    yield from _followers(project, version, claimed, end)
-    yield from of_end(project, version, claimed, end, at)
+    now = version()
+    yield from _followers(project, now, claimed, end)
+    yield from of_end(project, now, claimed, end, at)
+
+
+def is_awaited(definition: WorkflowDefinition, claimed: Claimed) -> bool:
+    """Tell whether the sender of a run's message may wait for its end."""
+    trigger = definition.triggers.get(claimed.trigger)
+    return isinstance(trigger, Webhook) and trigger.reply == "after_run"
 
 
 def _followers(project: Project, version: str, claimed: Claimed, end: Finish) -> Iterator[NewMessage]:

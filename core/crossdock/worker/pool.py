@@ -5,6 +5,7 @@ import os
 import socket
 import threading
 import time
+from collections.abc import Callable
 from typing import Any
 
 from crossdock.error_record import error_record
@@ -33,7 +34,7 @@ class Pool:
 
     Args:
         project: What they run.
-        version: That of the project.
+        version: Gives that of the project.
         store: Where the runs are.
         forks: What forks a child for each.
         workers: How many there are.
@@ -41,13 +42,19 @@ class Pool:
     """
 
     def __init__(
-        self, project: Project, version: str, store: Store, forks: Forks, workers: int, lease: float = LEASE
+        self,
+        project: Project,
+        version: Callable[[], str],
+        store: Store,
+        forks: Forks,
+        workers: int,
+        lease: float = LEASE,
     ) -> None:
         self._lease = lease
         self._stopped = threading.Event()
-        self._shop = Shop(project, version, store, forks, Heart(store, lease), self._stopped)
+        self._shop = Shop(project, version, store, forks, Heart(store, lease), self._stopped, set())
         self._limits = {name: Limit(definition.concurrency) for name, definition in project.definitions.items()}
-        self._draining = False
+        self._draining = threading.Event()
         self._work = threading.Condition()
         self._news = 0
         self._threads = [
@@ -73,7 +80,7 @@ class Pool:
         Args:
             grace: How many seconds they have.
         """
-        self._draining = True
+        self._draining.set()
         self.wake()
         deadline = time.monotonic() + grace
         for thread in self._threads:
@@ -86,11 +93,13 @@ class Pool:
 
     def _loop(self, number: int) -> None:
         worker, pause = f"{socket.gethostname()}-{os.getpid()}-{number}", _LOOK_AGAIN
-        while not self._draining:
+        while not self._draining.is_set():
             news = self._news
             try:
                 claimed = self._shop.store.claim(worker, lease=self._lease, limits=self._limits)
-                if claimed is not None:
+                if claimed is not None and self._draining.is_set():  # it was told to end meanwhile
+                    self._shop.store.give_back(claimed)
+                elif claimed is not None:
                     self._run(claimed)
                 pause = _LOOK_AGAIN
             except StoreError as error:
@@ -104,18 +113,23 @@ class Pool:
 
     def _wait(self, news: int, seconds: float) -> None:
         with self._work:
-            self._work.wait_for(lambda: self._draining or self._news != news, seconds)
+            self._work.wait_for(lambda: self._draining.is_set() or self._news != news, seconds)
 
     def _run(self, claimed: Claimed) -> None:
-        if claimed.project_version != self._shop.version and self._shop.project.serve.on_change == "hold":
-            self._hold(claimed)
+        version, attempt = self._shop.version(), Attempt(self._shop, claimed)
+        if claimed.project_version == version:
+            attempt.follow()
         else:
-            Attempt(self._shop, claimed).follow()
+            self._run_changed(claimed, attempt, version)
         self.wake()  # what it held up may start, and what follows it
 
-    def _hold(self, claimed: Claimed) -> None:
-        """Let a run wait for somebody who says that it may run on this version of the project."""
-        message = f"version {claimed.project_version} of the project accepted the run, and this is {self._shop.version}"
-        held = ProjectError(message, fix="Repeat the run, or set serve: {on_change: run}.")
-        self._shop.store.finish(claimed, Finish("refused", error=error_record(held), dead=True))
-        _logger.warning("a run of %s is held: %s", claimed.workflow, message, extra={"run": claimed.run})
+    def _run_changed(self, claimed: Claimed, attempt: Attempt, version: str) -> None:
+        """Say that another version of the project accepted a run, and do what the project says then."""
+        message = f"version {claimed.project_version} of the project accepted the run, and this is {version}"
+        if self._shop.project.serve.on_change == "hold":
+            held = ProjectError(message, fix="Repeat the run, or set serve: {on_change: run}.")
+            self._shop.store.finish(claimed, Finish("refused", error=error_record(held), dead=True))
+            _logger.warning("a run of %s is held: %s", claimed.workflow, message, extra={"run": claimed.run})
+        else:
+            attempt.note(message)
+            attempt.follow()

@@ -33,7 +33,7 @@ def preload(project: Project) -> Plugins:
                 used.add(name)
             elif not _is_local(module, folders):
                 _import(module)
-    for adaptor in sorted(used):
+    for adaptor in sorted(filter(project.adaptors.allows, used)):
         with suppress(PluginError):
             getattr(adaptors, adaptor)
     plugins = Plugins()

@@ -29,7 +29,7 @@ class Silence:
 
     Args:
         project: It says who is told, and after how long.
-        version: That of the project.
+        version: Gives that of the project.
         store: What knows of the runs, and keeps the notices.
         now: What tells the time.
         on_notice: Called after a notice was accepted.
@@ -38,7 +38,7 @@ class Silence:
     def __init__(
         self,
         project: Project,
-        version: str,
+        version: Callable[[], str],
         store: Store,
         *,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
@@ -69,7 +69,7 @@ class Silence:
         since = self._since(watched.workflow)
         if now - since < watched.longest:
             return since + watched.longest
-        told = of_silence(self._project, self._version, watched.workflow, watched.number, watched.notice, since)
+        told = of_silence(self._project, self._version(), watched.workflow, watched.number, watched.notice, since)
         if not self._store.accept(told).duplicate:
             self._on_notice()
         return now + watched.longest

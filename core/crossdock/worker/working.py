@@ -9,6 +9,7 @@ import logging
 import os
 import pickle
 import resource
+import threading
 import time
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, BinaryIO
@@ -37,6 +38,9 @@ ALWAYS_SEEN = ("PATH", "HOME", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "TMPDIR", "SS
 """The variables of the environment that every run sees."""
 
 MEGABYTE = 1024 * 1024
+MOST_FILES = 1024
+"""How many files and sockets a run may hold open; what every system allows."""
+
 WRITTEN_DOWN = b"k"
 """What the owner answers when it has written down how a step ended."""
 
@@ -75,7 +79,7 @@ def _prepared(
     credentials = resolved(project.credentials_of(claimed.workflow), plugins=plugins, redactor=redactor)
     _hide_environment(project.serve.env)
     plugins.register("crossdock", progress)
-    resource.setrlimit(resource.RLIMIT_DATA, (definition.limits.memory_mb * MEGABYTE, resource.RLIM_INFINITY))
+    _limit(definition.limits.memory_mb)
     workflow = project.workflow(claimed.workflow)
     if claimed.failed:
         workflow = retried_steps(workflow, claimed.failed, f"the run {claimed.retry_of}")
@@ -90,11 +94,20 @@ def _prepared(
         now=claimed.first_started_at,
         size_limit=definition.limits.state_bytes,
         kept=_kept(claimed.steps),
+        parallel=definition.parallel,
         settings=project.settings,
+        allows=project.adaptors.allows,
         key=f"{claimed.message.id} {claimed.workflow}",
     )
     run.on_checkpoint = progress.checkpoint
     return run
+
+
+def _limit(memory_mb: int) -> None:
+    """Limit what the run may take: its memory, and how many files and sockets it may hold open."""
+    resource.setrlimit(resource.RLIMIT_DATA, (memory_mb * MEGABYTE, resource.RLIM_INFINITY))
+    usual, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(usual, MOST_FILES), most))
 
 
 def _register_adaptors(plugins: Plugins) -> None:
@@ -138,6 +151,7 @@ def _faults(project: "Project", plugins: Plugins, redactor: Redactor) -> list[Cr
                 plugins=plugins,
                 redactor=redactor,
                 settings=settings,
+                allows=project.adaptors.allows,
             ).check()
         except CrossdockError as error:
             found.append(error)
@@ -150,6 +164,7 @@ class _Progress:
     def __init__(self, send: Send, owner: BinaryIO) -> None:
         self._send = send
         self._owner = owner
+        self._asking = threading.Lock()  # steps that run at the same time end at the same time
 
     @hookimpl
     def crossdock_step_started(self, step: Step) -> None:
@@ -167,9 +182,10 @@ class _Progress:
             "error_code": written.get("errors", {}).get(ended.step, {}).get("code"),
             "seconds": ended.seconds,
         }
-        self._send({"ended": told})
-        if self._owner.read(len(WRITTEN_DOWN)) != WRITTEN_DOWN:  # the owner is gone, or has lost the run
-            os._exit(70)
+        with self._asking:
+            self._send({"ended": told})
+            if self._owner.read(len(WRITTEN_DOWN)) != WRITTEN_DOWN:  # the owner is gone, or has lost the run
+                os._exit(70)
 
     @hookimpl(wrapper=True)
     def crossdock_operation(self, operation: "Operation") -> Any:  # noqa: ARG002 - a hook takes what it is given
