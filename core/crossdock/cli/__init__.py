@@ -82,10 +82,12 @@ def add_commands() -> click.Group:
     from crossdock.cli.stats import stats
     from crossdock.cli.store import store
     from crossdock.cli.trigger import trigger
+    from crossdock.cli.worker import worker
 
     for command in (
         run,
         serve,
+        worker,
         trigger,
         messages,
         runs,
