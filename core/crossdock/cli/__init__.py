@@ -65,6 +65,7 @@ def cli() -> None:
 def add_commands() -> click.Group:
     """Add our own commands, and give the group of them all."""
     from crossdock.cli.adaptors import adaptors
+    from crossdock.cli.backup import backup
     from crossdock.cli.check import check
     from crossdock.cli.credentials import credentials
     from crossdock.cli.cursors import cursors
@@ -95,6 +96,7 @@ def add_commands() -> click.Group:
         stats,
         export,
         prune,
+        backup,
         store,
         doctor,
         check,

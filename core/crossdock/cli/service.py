@@ -87,7 +87,7 @@ class Service:
         silence = Silence(project, version, store, on_notice=pool.wake)
         housekeeping = Housekeeping(store, pool.wake, silence)
         app = inbox(_addresses(project), _Waking(store, pool.wake), runs=store.history, version=version)
-        server = Server(configuration(app))
+        server = Server(configuration(app, trusted_proxies=project.serve.trusted_proxies))
         server.capture_signals = nullcontext  # type: ignore[assignment] # they are ours
         told = _told_to_end()
         for part in (pool, clock, housekeeping):
