@@ -18,7 +18,7 @@ from crossdock.store.records import Search
 from crossdock.store.store import Store
 from crossdock.testing.postgres import empty_database
 from fix_command import COMMAND, Crossdock
-from fix_documents import ROOT, blocks, code_in
+from fix_documents import ROOT, blocks, code_in, rows
 from fix_operate import accept
 from fix_serve import Served, until
 from fix_store import as_url
@@ -131,6 +131,16 @@ def test_a_newcomer_who_follows_the_readme_gets_a_webhook(session: Session, tmp_
     assert "{}" in done.stdout
     with Store("sqlite:///.crossdock/crossdock.db", folder=tmp_path / "clinic", create=False) as store:
         assert [(run.workflow, run.outcome) for run in store.history.runs(Search())] == [("visits", "success")]
+
+
+def test_every_status_of_an_answer_is_in_the_page_on_serving():
+    source = "".join(file.read_text(encoding="utf-8") for file in (ROOT / "core/crossdock/server").glob("*.py"))
+    told = " ".join(row.cells["status"] for row in rows(SERVING) if "status" in row.cells)
+
+    used = set(re.findall(r"RequestError\((\d{3}), ", source))
+
+    assert used
+    assert sorted(status for status in used if status not in told) == []
 
 
 # systemd
