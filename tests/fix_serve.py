@@ -8,6 +8,7 @@ import textwrap
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import Any
 from urllib.error import HTTPError
 from urllib.request import Request, urlopen
@@ -33,12 +34,12 @@ def until(happened: Callable[[], Any], what: str, seconds: float = PATIENCE) -> 
 class Server:
     """A process that serves a project."""
 
+    COMMAND = ("serve", "--port", "0")
+
     def __init__(self, folder: Path, *arguments: str, env: dict[str, str] | None = None) -> None:
-        self.log: list[dict[str, Any]] = []
-        self._lines = (folder / "serve.log").open("ab+")
-        self._read = self._lines.tell()
+        self._lines = TemporaryFile("ab+")  # noqa: SIM115 - it is closed with the process
         self.process = subprocess.Popen(
-            [*COMMAND, "serve", str(folder), "--port", "0", *arguments],
+            [*COMMAND, *self.COMMAND, *arguments, str(folder)],
             cwd=folder,
             env={"PATH": os.environ["PATH"], "HOME": str(folder), "LANG": "C.UTF-8", **(env or {})},
             stdout=subprocess.DEVNULL,
@@ -48,23 +49,23 @@ class Server:
     @property
     def events(self) -> list[dict[str, Any]]:
         """What it has logged."""
-        self._lines.seek(self._read)
+        self._lines.seek(0)
         return [json.loads(line) for line in self._lines.read().splitlines(keepends=True) if line.endswith(b"}\n")]
 
     @property
     def said(self) -> str:
         """All that it has written."""
-        self._lines.seek(self._read)
+        self._lines.seek(0)
         return self._lines.read().decode()
 
     def ready(self) -> str:
         """Wait until it serves, and give its address."""
 
-        def address() -> str | None:
+        def ready() -> dict[str, Any] | None:
             assert self.process.poll() is None, self.said
-            return next((event["address"] for event in self.events if event.get("event") == "ready"), None)
+            return next((event for event in self.events if event.get("event") == "ready"), None)
 
-        return str(until(address, "the server's readiness"))
+        return str(until(ready, "the server's readiness").get("address"))
 
     def logged(self, text: str) -> dict[str, Any]:
         """Wait for a line of its log."""
@@ -86,8 +87,14 @@ class Server:
 STORE = "sqlite:///.crossdock/crossdock.db"
 
 
+class Worker(Server):
+    """A process that runs what servers of a project receive."""
+
+    COMMAND = ("worker",)
+
+
 class Served:
-    """A project in a folder, and the servers that serve it one after another."""
+    """A project in a folder, and what serves it."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -115,6 +122,11 @@ class Served:
         """Start a server."""
         self.servers.append(Server(self.folder, *arguments, env=env))
         return self.servers[-1]
+
+    def launch_worker(self, *arguments: str) -> Worker:
+        """Start a process that runs what servers receive."""
+        self.servers.append(worker := Worker(self.folder, *arguments))
+        return worker
 
     def post(self, name: str, value: Any, **headers: str) -> list[str]:
         """Send a message, and give the ids of its runs."""

@@ -102,11 +102,14 @@ class Storm:
         folder: Where the project is made.
         messages: How many are sent.
         kills: How many kills there are at least.
+        shared: The address of a store in PostgreSQL, for a server that only receives and two that only run.
         seed: What chance begins with.
     """
 
-    def __init__(self, folder: Path, messages: int, kills: int, seed: int = 1) -> None:
+    def __init__(self, folder: Path, messages: int, kills: int, *, shared: str | None = None, seed: int = 1) -> None:
         self._served = Served(folder)
+        self._served.store_url = shared or self._served.store_url
+        self._starters = [self._serve] if shared is None else [self._receive, self._work, self._work]
         self._served.write(_PROJECT, load=_STEP.replace("NAME", "load"), report=_STEP.replace("NAME", "report"))
         self._messages = messages
         self._least = kills
@@ -119,7 +122,7 @@ class Storm:
     def rage(self) -> Result:
         """Go on until all is processed, and give what became of it."""
         began = time.monotonic()
-        self._server = self._started()
+        self._servers = [start() for start in self._starters]
         senders = [threading.Thread(target=self._send, args=[first]) for first in range(_SENDERS)]
         for sender in senders:
             sender.start()
@@ -127,7 +130,8 @@ class Storm:
             self._kill()
         for sender in senders:
             sender.join()
-        self._server.end()
+        for server in self._servers:
+            server.end()
         with self._served.store() as store:
             faults = store.faults()
         outcomes = Counter(f"{run.state} {run.outcome}" for run in self._served.runs())
@@ -140,8 +144,16 @@ class Storm:
         for server in self._served.servers:
             server.close()
 
-    def _started(self) -> Server:
+    def _serve(self) -> Server:
         return self._served.start("--port", self._port, "--workers", str(WORKERS))
+
+    def _receive(self) -> Server:
+        return self._served.start("--port", self._port, "--workers", "0")
+
+    def _work(self) -> Server:
+        worker = self._served.launch_worker("--workers", str(WORKERS // 2))
+        worker.ready()
+        return worker
 
     def _send(self, first: int) -> None:
         """Send a part of the messages, each until it is acknowledged."""
@@ -164,12 +176,13 @@ class Storm:
         if self._kills.total() >= self._least:
             return
         dice = self._chance.random()
-        forks = next(iter(_children(self._server.process.pid)), None)
+        number = self._chance.randrange(len(self._servers))
+        forks = next(iter(_children(self._servers[number].process.pid)), None)
         runs = list(_children(forks)) if forks is not None else []
         if dice < _SERVERS:
-            self._server.end(signal.SIGKILL)
+            self._servers[number].end(signal.SIGKILL)
             self._kills["servers"] += 1
-            self._server = self._started()
+            self._servers[number] = self._starters[number]()
         elif dice < _SERVERS + _FORK_SERVERS and forks is not None:
             self._kills["fork servers"] += _killed(forks)
         elif runs:
@@ -177,12 +190,12 @@ class Storm:
 
 
 @pytest.fixture
-def storms(tmp_path: Path) -> Iterator[Callable[[int, int], Storm]]:
+def storms(tmp_path: Path) -> Iterator[Callable[..., Storm]]:
     """Make a storm of so many messages and kills."""
     made: list[Storm] = []
 
-    def make(messages: int, kills: int) -> Storm:
-        made.append(Storm(tmp_path, messages, kills))
+    def make(messages: int, kills: int, **options: str) -> Storm:
+        made.append(Storm(tmp_path, messages, kills, **options))
         return made[-1]
 
     yield make

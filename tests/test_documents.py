@@ -26,7 +26,7 @@ def commands() -> list[tuple[Block, str]]:
 
 
 def test_every_block_has_a_language_that_is_tested():
-    assert {block.language for block in blocks()} <= {"python", "console", "yaml", "toml"}
+    assert {block.language for block in blocks()} <= {"python", "console", "yaml", "toml", "bash", "ini", "dockerfile"}
 
 
 @pytest.mark.parametrize("block", blocks("python"), ids=str)

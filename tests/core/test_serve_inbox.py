@@ -5,6 +5,7 @@ from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
 import pytest
+from fix_command import Crossdock
 from fix_serve import Served
 
 PROJECT = """
@@ -36,6 +37,15 @@ SUMS = """
         return state | {"reply": {"status": 201, "body": {"got": state.data, "path": state.request["path"]}}}
 
     job = Job(add)
+"""
+
+
+ONE_KEY = """
+    workflows:
+      visits:
+        triggers: {form: {webhook: visits, auth: {api_key: "env:NEW_KEY"}}}
+        steps: {load: {job: jobs/load.py}}
+    serve: {trusted_proxies: TRUSTED}
 """
 
 
@@ -103,3 +113,33 @@ def test_a_host_that_is_not_this_machine_is_refused(served: Served):
 
     assert server.process.wait(60) == 3
     assert "192.0.2.1" in server.said
+
+
+@pytest.mark.parametrize(("trusted", "statuses"), [('["127.0.0.1"]', [401, 429]), ("[]", [429, 429])])
+def test_a_sender_is_told_from_others_behind_a_proxy_that_is_trusted(served: Served, trusted: str, statuses: list[int]):
+    """The last address of the header is what the proxy saw; those before it are what a sender says."""
+    served.write(ONE_KEY.replace("TRUSTED", trusted), load="from crossdock import Job\njob = Job(lambda state: state)")
+    served.start(env={"NEW_KEY": "new-s3cret-key"})
+
+    for n in range(30):
+        assert status(served, f"192.0.2.{n}, 203.0.113.9") == 401
+
+    assert [status(served, "203.0.113.10"), status(served, "192.0.2.99, 203.0.113.9")] == statuses
+
+
+def test_a_proxy_that_is_no_address_is_refused(served: Served, crossdock: Crossdock):
+    served.write(ONE_KEY.replace("TRUSTED", '["*"]'), load="from crossdock import Job\njob = Job(lambda state: state)")
+
+    done = crossdock("check", served.folder)
+
+    assert done.returncode == 3
+    assert "names no address and no network: '*'" in done.stderr + done.stdout
+
+
+def status(served: Served, forwarded_for: str) -> int:
+    """Send a wrong key through a proxy, and give the status of the answer."""
+    headers = {"X-API-Key": "wrong", "X-Forwarded-For": forwarded_for, "Content-Type": "application/json"}
+    with pytest.raises(HTTPError) as caught:
+        urlopen(Request(f"{served.address}/inbox/visits", b"{}", headers), timeout=40)
+    with caught.value as answer:
+        return answer.code

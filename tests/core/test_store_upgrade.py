@@ -23,6 +23,25 @@ DATA = Path(__file__).parents[1] / "data/store"
 """A store of each version: what test_f19 below finds in it, made by that version."""
 
 
+SERVED = """
+    workflows:
+      visits:
+        concurrency: 2
+        triggers: {form: {webhook: visits}}
+        steps: {load: {job: jobs/load.py}}
+"""
+JOB = """
+    from crossdock import Job
+
+    def load(state):
+        with open("load.txt", "a") as file:
+            print(state.data["name"], state.cursors["at"], file=file)
+        return state
+
+    job = Job(load)
+"""
+
+
 def test_the_steps_lead_to_the_tables_that_the_code_uses(store):
     with store._database.read() as connection:
         context = MigrationContext.configure(connection, opts={"compare_type": True})
@@ -56,6 +75,21 @@ def test_f19_the_data_of_every_version_open_and_drain(version, store_url, reques
         assert sorted(run.attempt for run in drained) == [1, 2]
         assert all(run.cursors == {"at": 7} for run in drained)
         assert {store.finish(run, Finish("success")) for run in drained} == {"ended"}
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_f19_a_server_drains_the_data_of_every_version(version, served, store_url, request):
+    served.store_url = store_url
+    served.write(SERVED, load=JOB)
+    load(store_url, version, request)
+
+    served.start()
+    ended = [served.run(run.id).run for run in served.runs()]
+
+    outcomes = sorted((run.state, run.outcome) for run in ended)
+    assert outcomes == [("dead", "crashed"), ("ended", "partial"), ("ended", "success"), ("ended", "success")]
+    assert served.file("load.txt") == ["Asha 7", "Asha 7"]
+    assert served.sent("visits", {"name": "Juma"}).run.outcome == "success"
 
 
 def load(store_url: str, version: str, request: pytest.FixtureRequest) -> None:

@@ -65,6 +65,7 @@ def cli() -> None:
 def add_commands() -> click.Group:
     """Add our own commands, and give the group of them all."""
     from crossdock.cli.adaptors import adaptors
+    from crossdock.cli.backup import backup
     from crossdock.cli.check import check
     from crossdock.cli.credentials import credentials
     from crossdock.cli.cursors import cursors
@@ -82,10 +83,12 @@ def add_commands() -> click.Group:
     from crossdock.cli.stats import stats
     from crossdock.cli.store import store
     from crossdock.cli.trigger import trigger
+    from crossdock.cli.worker import worker
 
     for command in (
         run,
         serve,
+        worker,
         trigger,
         messages,
         runs,
@@ -93,6 +96,7 @@ def add_commands() -> click.Group:
         stats,
         export,
         prune,
+        backup,
         store,
         doctor,
         check,

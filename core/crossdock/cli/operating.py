@@ -120,19 +120,24 @@ def open_store(project: "Project", **options: Any) -> "Store":
         ProjectError: Its environment has no store of its own.
         StoreError: It can't be opened.
     """
-    from crossdock.references import resolve_reference
     from crossdock.store.store import Store
+
+    return Store(store_address(project), folder=project.folder, keeping=retention_of(project), **options)
+
+
+def store_address(project: "Project") -> str:
+    """Give the address of the store of a project, which the project may keep elsewhere: ``env:NAME``.
+
+    Raises:
+        ProjectError: Its environment has no store of its own.
+    """
+    from crossdock.references import resolve_reference
 
     if project.store is None:
         at = f"environments.{project.environment}"
         message = f"{at} has no store, and what came for another environment must not run in it"
         raise ProjectError(message, fix=f"Write {at}.store: an address of its own, or the same one if that is meant.")
-    return Store(
-        resolve_reference(project.store) or project.store,
-        folder=project.folder,
-        keeping=retention_of(project),
-        **options,
-    )
+    return resolve_reference(project.store) or project.store
 
 
 def retention_of(project: "Project") -> "Retention":

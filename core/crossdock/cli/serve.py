@@ -11,7 +11,10 @@ import click
     "--port", metavar="N", type=click.IntRange(0, 65535), help="The port; by default as the project says, else 8080."
 )
 @click.option(
-    "--workers", metavar="N", type=click.IntRange(min=1), help="How many runs may be in work at once; by default 2."
+    "--workers",
+    metavar="N",
+    type=click.IntRange(min=0),
+    help="How many runs may be in work at once; by default as the project says, else 2. With 0 it only receives.",
 )
 @click.option(
     "--log-format", type=click.Choice(["json", "text"]), default="json", help="How log lines are written; json."
@@ -25,7 +28,8 @@ def serve(
 
     A message is acknowledged when it is on the disk, and from then on it is processed whatever
     happens: where a run was when the server went away, the next server goes on. One server uses a
-    store of SQLite at a time; several may share one in PostgreSQL.
+    store of SQLite at a time; several may share one in PostgreSQL, with more machines that run
+    `crossdock worker`.
 
     SIGTERM or Ctrl-C: no new messages, no new runs; those in work have as long as the project
     says under serve: grace, and are given back after that. A second one ends everything at once,

@@ -6,7 +6,7 @@ import os
 import pickle
 import signal
 import socket
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextlib import nullcontext
 from functools import partial
 from typing import Any
@@ -14,7 +14,7 @@ from typing import Any
 from uvicorn import Server
 
 from crossdock.cli.ending import EXIT_CODES
-from crossdock.cli.operating import open_store
+from crossdock.cli.operating import open_store, store_address
 from crossdock.errors import ProjectError, ServerError
 from crossdock.plugins import Plugins
 from crossdock.project.project import Project
@@ -23,6 +23,7 @@ from crossdock.redaction import Redactor
 from crossdock.server.addresses import addresses_of
 from crossdock.server.inbox import inbox
 from crossdock.server.protocol import configuration
+from crossdock.store.errors import OneMachineError
 from crossdock.store.store import Store
 from crossdock.worker import policy
 from crossdock.worker.clock import Clock
@@ -40,7 +41,7 @@ class Service:
     Args:
         project: The project.
         forks: What forks a child for each run.
-        workers: How many runs may be in work at once.
+        workers: How many runs may be in work at once; without any it only receives.
     """
 
     def __init__(self, project: Project, forks: Forks, workers: int) -> None:
@@ -61,7 +62,20 @@ class Service:
         """
         with listen_at(host, port) as listening, self._store() as store:
             check_jobs(self._forks)
+            if not self._workers:
+                self._forks.close()
             return asyncio.run(self._serve(store, listening))
+
+    def work(self) -> int:
+        """Run what servers elsewhere receive until a signal says to end, and give the exit code.
+
+        Raises:
+            CrossdockError: That can't be done; nothing was run.
+        """
+        _refuse_file(self._project)
+        with self._store() as store:
+            check_jobs(self._forks)
+            return asyncio.run(self._work(store))
 
     def _store(self) -> Store:
         follow = partial(policy.following, self._project, self._version)
@@ -74,7 +88,7 @@ class Service:
         silence = Silence(project, version, store, on_notice=pool.wake)
         housekeeping = Housekeeping(store, pool.wake, silence)
         app = inbox(_addresses(project), _Waking(store, pool.wake), runs=store.history, version=version)
-        server = Server(configuration(app))
+        server = Server(configuration(app, trusted_proxies=project.serve.trusted_proxies))
         server.capture_signals = nullcontext  # type: ignore[assignment] # they are ours
         told = _told_to_end()
         for part in (pool, clock, housekeeping):
@@ -83,13 +97,36 @@ class Service:
         address = "http://{}:{}".format(*listening.getsockname()[:2])
         _logger.info("ready: %s is served at %s", project.name, address, extra={"event": "ready", "address": address})
         await asyncio.wait([serving, asyncio.create_task(told.wait())], return_when=asyncio.FIRST_COMPLETED)
-        grace = project.serve.grace.total_seconds()
-        _logger.info("ending: what is in work has %g s", grace, extra={"event": "ending"})
         server.should_exit = True
-        await asyncio.gather(serving, *(asyncio.to_thread(stop) for stop in (clock.stop, housekeeping.stop)))
+        stopping = asyncio.gather(serving, *(asyncio.to_thread(stop) for stop in (clock.stop, housekeeping.stop)))
+        return await self._ended(pool, stopping)
+
+    async def _work(self, store: Store) -> int:
+        project = self._project
+        pool, told = Pool(project, self._version, store, self._forks, self._workers), _told_to_end()
+        pool.start()
+        _logger.info("ready: what is received for %s is run here", project.name, extra={"event": "ready"})
+        await told.wait()
+        return await self._ended(pool)
+
+    async def _ended(self, pool: Pool, *stopping: Awaitable[Any]) -> int:
+        """Let what is in work end, after what gives it more to do has stopped, and give the exit code."""
+        grace = self._project.serve.grace.total_seconds()
+        _logger.info("ending: what is in work has %g s", grace, extra={"event": "ending"})
+        await asyncio.gather(*stopping)
         await asyncio.to_thread(pool.drain, grace)
         _logger.info("ended", extra={"event": "ended"})
         return 0
+
+
+def _refuse_file(project: Project) -> None:
+    """Refuse a store that is a file: it belongs to the one server of its machine.
+
+    Raises:
+        OneMachineError: It is one.
+    """
+    if store_address(project).startswith("sqlite:"):
+        raise OneMachineError("the store is a file of SQLite, which belongs to one server, with its own workers")
 
 
 def _addresses(project: Project) -> list[Any]:

@@ -1,14 +1,16 @@
-"""How ``crossdock serve`` starts: the fork server first, so that both processes import what they need at once."""
+"""How ``crossdock serve`` and ``crossdock worker`` start: the fork server first, so that both processes import what they need at once."""
 
 import json
 import logging
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from crossdock.worker.forking import Forks
 
 if TYPE_CHECKING:
+    from crossdock.cli.service import Service
     from crossdock.project.project import Project
 
 
@@ -19,15 +21,35 @@ def serve(project: "Project", host: str, port: int, workers: int) -> int:
         project: The project.
         host: The address to listen at.
         port: The port to listen at.
-        workers: How many runs may be in work at once.
+        workers: How many runs may be in work at once; without any it only receives.
 
     Raises:
         CrossdockError: It can't be served; nothing was received.
     """
+    with _service(project, workers) as service:
+        return service.run(host, port)
+
+
+def work(project: "Project", workers: int) -> int:
+    """Run what servers elsewhere receive until a signal says to end, and give the exit code.
+
+    Args:
+        project: The project.
+        workers: How many runs may be in work at once.
+
+    Raises:
+        CrossdockError: That can't be done; nothing was run.
+    """
+    with _service(project, workers) as service:
+        return service.work()
+
+
+@contextmanager
+def _service(project: "Project", workers: int) -> "Iterator[Service]":
     with closing(Forks(project)) as forks:
         from crossdock.cli.service import Service  # imported late: the fork server imports other things meanwhile
 
-        return Service(project, forks, workers).run(host, port)
+        yield Service(project, forks, workers)
 
 
 def log_to_stderr(*, as_json: bool) -> None:

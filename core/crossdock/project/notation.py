@@ -188,6 +188,17 @@ def _is_cron(given: str) -> str:
     return given
 
 
+def _is_network(given: str) -> str:
+    from ipaddress import ip_network
+
+    try:
+        ip_network(given)
+    except ValueError:
+        fix = "Write an IP address, or a network: 10.0.0.0/8."
+        raise wrong(Code.WRONG_VALUE, f"names no address and no network: {given!r:.40}", fix) from None
+    return given
+
+
 def _is_zone(given: str) -> str:
     from zoneinfo import ZoneInfo, available_timezones
 
@@ -217,6 +228,8 @@ StatePath = Annotated[str, AfterValidator(_is_path)]
 
 CronExpression = Annotated[str, AfterValidator(_is_cron)]
 Timezone = Annotated[str, AfterValidator(_is_zone)]
+Network = Annotated[str, AfterValidator(_is_network)]
+"""An IP address or a network of them, such as 10.0.0.0/8."""
 
 OneOrMore = Annotated[list[T], _OneOrMore()]
 """One of something, or a list of them."""

@@ -17,6 +17,7 @@ from crossdock.filter import Filter
 from crossdock.project.notation import (
     Length,
     Name,
+    Network,
     OneOrMore,
     Part,
     Secret,
@@ -327,6 +328,8 @@ class Serve(Part):
     """The address to listen at."""
     port: int = Field(default=8080, ge=0, le=65535)
     """The port to listen at."""
+    trusted_proxies: list[Network] = ["127.0.0.1", "::1"]
+    """The addresses of proxies that may say in X-Forwarded-For whom a request is from."""
     workers: int = Field(default=2, gt=0)
     """How many runs may be in work at once."""
     max_pending: int = Field(default=10_000, gt=0)

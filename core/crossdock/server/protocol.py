@@ -9,7 +9,7 @@ import asyncio
 import json
 import logging
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from http import HTTPStatus
 from typing import Any, ClassVar, NamedTuple, cast
 
@@ -317,7 +317,14 @@ class _Lingering:
             self._transport.close()
 
 
-def configuration(app: Any, *, host: str = "127.0.0.1", port: int = 8080, limits: Limits = USUAL) -> Config:
+def configuration(
+    app: Any,
+    *,
+    host: str = "127.0.0.1",
+    port: int = 8080,
+    limits: Limits = USUAL,
+    trusted_proxies: Sequence[str] = (),
+) -> Config:
     """Give the configuration with which uvicorn serves an application to strangers.
 
     Args:
@@ -325,6 +332,7 @@ def configuration(app: Any, *, host: str = "127.0.0.1", port: int = 8080, limits
         host: The address to listen at.
         port: The port to listen at; 0 takes a free one.
         limits: What a connection may take.
+        trusted_proxies: The addresses and networks of proxies that may say whom a request is from.
 
     Example:
         >>> from uvicorn import Server
@@ -341,4 +349,5 @@ def configuration(app: Any, *, host: str = "127.0.0.1", port: int = 8080, limits
         log_config=None,
         access_log=False,  # its lines hold the query, which may hold a secret
         server_header=False,
+        forwarded_allow_ips=list(trusted_proxies),
     )

@@ -96,12 +96,19 @@ class Database:
         said = [str(row[0]) for row in self._pragma("quick_check(20)" if quick else "integrity_check(20)")]
         return [] if said == ["ok"] else said
 
+    def copy_to(self, file: Path) -> None:
+        """Write all that is committed now into an empty file; others read and write meanwhile."""
+        self._alone("VACUUM INTO ?", str(file))
+
     def _pragma(self, pragma: str) -> list[Any]:
+        return self._alone(f"PRAGMA {pragma}")
+
+    def _alone(self, statement: str, *parameters: str) -> list[Any]:
         """Ask SQLite something outside of any transaction."""
         with self._transaction(self._reading.connect) as connection:
             driver: Any = connection.connection.driver_connection
             try:
-                return list(driver.execute(f"PRAGMA {pragma}"))
+                return list(driver.execute(statement, parameters))
             except sqlite3.Error as error:
                 raise self._mapped(DBAPIError(None, None, error)) from None
 

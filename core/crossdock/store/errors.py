@@ -7,6 +7,8 @@ StoreError                    something in the store did not go as asked
 ├── NewerStoreError           a newer crossdock made it
 ├── OlderStoreError           an older crossdock made it, and nobody brought it up yet
 ├── StoreInUseError           another server uses it
+├── BackupError               it can't be backed up there, or so
+├── OneMachineError           the store belongs to one machine
 ├── StoreMissingError         there is none yet
 ├── BacklogError              too many runs wait
 ├── IdReusedError             an idempotency key came again with another body
@@ -80,6 +82,24 @@ class StoreInUseError(StoreError):
 
     code = "store_in_use"
     fix = "Stop the other server, or give this one a store of its own."
+    outcome = "refused"
+
+
+class BackupError(StoreError):
+    """The store can't be backed up there, or not in this way."""
+
+    code = "backup_failed"
+    fix = "Name a file that is not there yet, in a folder with enough space."
+    outcome = "refused"
+
+
+class OneMachineError(StoreError):
+    """The store belongs to one machine, and more of them want to use it."""
+
+    code = "store_one_machine"
+    fix = (
+        "Start `crossdock serve --workers N` on this machine, or name a store that machines can share: postgresql://…."
+    )
     outcome = "refused"
 
 

@@ -15,6 +15,7 @@ from sqlalchemy import Connection
 from crossdock.state import encode
 from crossdock.store import progress, rerun, retention
 from crossdock.store.accepting import Arrival, Intake, arrival
+from crossdock.store.backup import back_up
 from crossdock.store.claiming import Queue
 from crossdock.store.database import Database
 from crossdock.store.history import History
@@ -312,6 +313,15 @@ class Store:
     def file(self) -> Path | None:
         """The file of SQLite; None for PostgreSQL."""
         return self._database.file
+
+    def back_up(self, file: Path) -> int:
+        """Copy a store in SQLite into a new file while others use it, and give its size in bytes.
+
+        Raises:
+            BackupError: It can't be written there, or the store is in PostgreSQL.
+            StoreDamagedError: The store is damaged.
+        """
+        return back_up(self._database, file)
 
     def faults(self) -> list[str]:
         """Check all of a file of SQLite, and give what is wrong with it."""
