@@ -1,6 +1,7 @@
 """Service: a project that is served: its inbox, its clock, its workers, and the signals that end them."""
 
 import asyncio
+import gc
 import logging
 import os
 import pickle
@@ -60,6 +61,8 @@ class Service:
         """
         with listen_at(host, port) as listening, self._store() as store:
             check_jobs(self._forks)
+            gc.collect()
+            gc.freeze()  # what is there stays; each collection would look at all of it
             return asyncio.run(self._serve(store, listening))
 
     def _store(self) -> Store:

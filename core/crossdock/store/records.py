@@ -111,6 +111,15 @@ class Again(NamedTuple):
     """The steps whose end counts no longer; the next attempt runs them again."""
 
 
+class Line(NamedTuple):
+    """A line of a run's log."""
+
+    at: datetime
+    level: str
+    text: str
+    step: str | None = None
+
+
 class Finish(NamedTuple):
     """How an attempt ended."""
 
@@ -124,6 +133,10 @@ class Finish(NamedTuple):
     again: Again | None = None
     dead: bool = False
     """Whether trying again can't help, though the message must not be forgotten."""
+    steps: Sequence[StepEnd] = ()
+    """The ends of steps that are not written down yet."""
+    lines: Sequence[Line] = ()
+    """The lines of the log that are not."""
 
 
 Follow = Callable[[Claimed, Finish, datetime], Iterable[NewMessage]]
@@ -131,15 +144,6 @@ Follow = Callable[[Claimed, Finish, datetime], Iterable[NewMessage]]
 
 It is asked when the run goes on no more, and they are accepted together with the end, or not at all.
 """
-
-
-class Line(NamedTuple):
-    """A line of a run's log."""
-
-    at: datetime
-    level: str
-    text: str
-    step: str | None = None
 
 
 class StoredMessage(NamedTuple):

@@ -183,14 +183,15 @@ class Store:
         self._writer.write(lambda c: progress.write_lines(c, claimed, rows))
 
     def finish(self, claimed: Claimed, end: Finish) -> RunState:
-        """Write down how an attempt ended.
+        """Write down how an attempt ended, together with all that is not written down yet.
 
         Returns:
             Where the run is now: at its end, in the queue again, or dead.
         """
         now = self._now()
         follow = self._followers(claimed, end, now) if progress.next_state(claimed, end) != "available" else []
-        return self._writer.write(lambda c: self._finished(c, claimed, end, now, follow))
+        rows = progress.brought(claimed, end, now, follow)
+        return self._writer.write(lambda c: self._finished(c, claimed, end, now, rows))
 
     def give_back(self, claimed: Claimed) -> None:
         """Put a run back that was not tried to its end, as when the server stops; the attempt does not count."""
@@ -308,9 +309,9 @@ class Store:
         self._database.limit_size(limit)
 
     def _finished(
-        self, connection: Connection, claimed: Claimed, end: Finish, now: datetime, follow: Sequence[Arrival]
+        self, connection: Connection, claimed: Claimed, end: Finish, now: datetime, rows: progress.Brought
     ) -> RunState:
-        state = self._ends.finish(connection, claimed, end, now, follow)
+        state = self._ends.finish(connection, claimed, end, now, rows)
         message = claimed.message.id
         if self._keeps_nothing(connection, claimed) and retention.all_went_well(connection, message):
             retention.wipe(connection, [message], now)

@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any, NamedTuple, TypeVar
 
 from crossdock.error_record import error_record
@@ -57,6 +58,8 @@ class Attempt:
         self._why: str | None = None
         """Why it was ended from outside: ``lost``, ``cancelled`` or ``stopped``."""
         self._told: dict[str, Any] = {}
+        self._unwritten: list[StepEnd] = []
+        """How steps ended that are not written down yet: together with what comes next."""
         self._step: str | None = None
         """The step that is running."""
         self._last: str | None = None
@@ -126,18 +129,20 @@ class Attempt:
             self._write_log()
 
     def _begin(self, step: str, seconds: float | None) -> None:
+        """Let a step begin, when it is written down how those before it ended."""
+        number = len(self._unwritten)
+        self._write_steps()
+        if self._child is not None:
+            self._child.tell(WRITTEN_DOWN * number)
         self._step = self._last = step
         self._step_ends = float("inf") if seconds is None else time.monotonic() + seconds
 
     def _end_step(self, told: dict[str, Any]) -> None:
-        """Write down how a step ended, and let the child go on."""
+        """Take in how a step ended."""
         self._step_ends = float("inf")
         output = told.pop("output")
-        end = StepEnd(**told, output=None if output is None else output.encode())
-        self._write(lambda: self._shop.store.step_ended(self._claimed, end))
+        self._unwritten.append(StepEnd(**told, output=None if output is None else output.encode()))
         self._step = None
-        if self._child is not None:
-            self._child.tell(WRITTEN_DOWN)
 
     # What is written down
 
@@ -160,6 +165,11 @@ class Attempt:
                 self._run_ends += time.monotonic() - began if pause > 0.5 else 0
                 return result
 
+    def _write_steps(self) -> None:
+        while self._unwritten:
+            self._write(partial(self._shop.store.step_ended, self._claimed, self._unwritten[0]))
+            del self._unwritten[0]
+
     def _write_log(self, *, last: bool = False) -> None:
         lines = self._log.take(last=last)
         if lines:
@@ -169,12 +179,13 @@ class Attempt:
         """Write down how the run ended."""
         if self._why == "lost":
             raise StaleLeaseError(f"the run {self._claimed.run} was taken over")
-        self._write_log(last=True)
         if self._why == "stopped" and "finished" not in self._told:
+            self._write_steps()
+            self._write_log(last=True)
             self._write(lambda: self._shop.store.give_back(self._claimed))
             _logger.info("the run of %s was given back", self._claimed.workflow, extra=self._about)
             return None
-        end = self._finish(status, late=late)
+        end = self._finish(status, late=late)._replace(steps=self._unwritten, lines=self._log.take(last=True))
         state = self._write(lambda: self._shop.store.finish(self._claimed, end))
         about = {**self._about, "outcome": end.outcome}
         _logger.info("the run of %s: %s, %s", self._claimed.workflow, end.outcome, state, extra=about)
