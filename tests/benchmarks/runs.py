@@ -107,7 +107,7 @@ def left_behind() -> Iterator[Figure]:
     number = 300
     with project(one_step(4, "retry: {attempts: 1}"), load=_MIXED) as served:
         server = served.start("--workers", "4")
-        for run in [served.post("visits", {"id": number % 5}) for number in range(60)]:  # pools fill up
+        for run in [served.post("visits", {"id": number % 5}) for number in range(150)]:  # pools fill up
             served.run(*run)
         pid, forks = server.process.pid, fork_server(server.process.pid)
         rest, before = memory(pid), (memory(forks), descriptors(pid), threads(pid), descriptors(forks))
