@@ -32,8 +32,8 @@ docs: $(INSTALLED) ## Build the documentation into docs/_build/html; a warning i
 bench: $(INSTALLED) ## Measure the costs of crossdock beside the bare libraries
 	$(RUN) tests/benchmarks/run.py
 
-bench-serve: $(INSTALLED) ## Measure what keeping messages costs beside a server that keeps nothing
-	@$(RUN) tests/benchmarks/intake.py
+bench-serve: $(INSTALLED) ## Measure what is promised of crossdock serve, and write tests/benchmarks/SERVE.md
+	@$(RUN) tests/benchmarks/serve.py
 
 soak: $(INSTALLED) ## Kill servers and runs 1,000 times while 20,000 messages come in (about 10 minutes)
 	$(RUN) tests/fix_storm.py 20000 1000

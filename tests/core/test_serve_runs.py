@@ -30,6 +30,27 @@ ENDS = """
 """
 
 
+NOTES = """
+    from crossdock import Job
+
+    def step(state):
+        with open("notes.txt", "a") as file:
+            file.write("NAME\\n")
+        return state
+
+    job = Job(step)
+"""
+DIES_ONCE = """
+    import os
+
+    def dies_once(state):
+        if not os.path.exists("died"):
+            open("died", "w").close()
+            os._exit(9)
+        return True
+"""
+
+
 def test_a_message_is_run_and_its_outcome_kept(served: Served):
     served.write(ONE_STEP, load=ENDS)
     served.start()
@@ -64,6 +85,28 @@ def test_rt_11_a_process_that_ends_is_a_crash_and_no_success(served: Served):
         assert details.error is not None
         assert CRASHES[code] in details.error["message"]
         assert details.error["code"] == "exited"
+
+
+def test_rt_18_a_step_that_ended_before_its_process_died_is_not_run_again(served: Served):
+    served.write(
+        """
+        workflows:
+          visits:
+            triggers: {form: {webhook: visits}}
+            steps:
+              load: {job: jobs/load.py, next: {report: {when: "jobs/rules.py:dies_once"}}}
+              report: {job: jobs/report.py}
+        """,
+        load=NOTES.replace("NAME", "load"),
+        report=NOTES.replace("NAME", "report"),
+        rules=DIES_ONCE,
+    )
+    served.start()
+
+    details = served.sent("visits", {})
+
+    assert (details.run.outcome, details.run.attempt) == ("success", 2)
+    assert served.file("notes.txt") == ["load", "report"]
 
 
 def test_rt_24_a_message_that_always_crashes_is_dead_after_three_times(served: Served):

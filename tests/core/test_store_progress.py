@@ -5,9 +5,8 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from crossdock.store.errors import RunStateError, WipedError
-from crossdock.store.progress import MOST_OF_A_LINE, MOST_OF_A_LOG
-from crossdock.store.records import Again, Finish, Limit, Line, NewRun, Search, StepEnd
+from crossdock.store.errors import RunStateError, StaleLeaseError, WipedError
+from crossdock.store.records import MOST_OF_A_LINE, MOST_OF_A_LOG, Again, Finish, Limit, Line, NewRun, Search, StepEnd
 from fix_store import claimed, message
 
 AT = datetime(2024, 5, 2, 10, 0, 1, 5, tzinfo=UTC)
@@ -48,6 +47,24 @@ def test_rt_18_steps_whose_end_was_written_down_are_there_for_the_next_attempt(o
 
     assert claimed(there).steps == tuple(ends)
     assert there.history.run(run.run).steps == tuple(ends)
+
+
+def test_rt_18_what_the_end_of_an_attempt_brings_is_written_with_it_or_not_at_all(open_store, clock):
+    here, there = open_store(), open_store()
+    here.accept(message())
+    zombie = claimed(here, lease=30)
+    brought = {"steps": [StepEnd("load", "success", b"1")], "lines": [Line(AT, "info", "done", "load")]}
+    there.tidy()
+    clock.pass_(31)
+    again = claimed(there)
+
+    with pytest.raises(StaleLeaseError):
+        here.finish(zombie, Finish("success", **brought))
+    assert (there.history.run(again.run).steps, list(there.history.lines(again.run))) == ((), [])
+
+    there.finish(again, Finish("success", **brought))
+    assert [step.step for step in there.history.run(again.run).steps] == ["load"]
+    assert [(line.text, line.step) for line in there.history.lines(again.run)] == [("done", "load")]
 
 
 def test_a_step_that_is_told_twice_ended_once(store):

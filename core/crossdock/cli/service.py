@@ -1,6 +1,7 @@
 """Service: a project that is served: its inbox, its clock, its workers, and the signals that end them."""
 
 import asyncio
+import gc
 import logging
 import os
 import pickle
@@ -64,6 +65,8 @@ class Service:
             check_jobs(self._forks)
             if not self._workers:
                 self._forks.close()
+            gc.collect()
+            gc.freeze()  # what is there stays; each collection would look at all of it
             return asyncio.run(self._serve(store, listening))
 
     def work(self) -> int:

@@ -9,6 +9,7 @@ from crossdock.decoding import decode
 from crossdock.errors import InputError, StateEncodingError
 from crossdock.filter import Accept
 from crossdock.server.errors import RequestError
+from crossdock.server.quick import UNSURE, read_quickly
 from crossdock.state import MAX_DEPTH, SIZE_LIMIT, encode
 
 DEPTH = MAX_DEPTH - 1
@@ -150,6 +151,9 @@ def _declared(content_type: bytes | None, *, xml: bool) -> _Type:
 
 
 def _from_json(body: bytes, duplicate_keys: Literal["refuse", "last"]) -> Any:
+    value = read_quickly(body, levels=DEPTH, unique_keys=duplicate_keys == "refuse")
+    if value is not UNSURE:
+        return value
     try:
         return decode(body, what="the body", max_depth=DEPTH, duplicate_keys=duplicate_keys)
     except InputError as error:

@@ -5,7 +5,7 @@ Every write first asks for the fence: a worker whose lease is gone, and who may 
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, and_, bindparam, delete, insert, select, update
 
@@ -16,11 +16,7 @@ from crossdock.store import schema
 from crossdock.store.accepting import Arrival, Intake
 from crossdock.store.claiming import back, end_attempt
 from crossdock.store.errors import StaleLeaseError
-from crossdock.store.records import Again, Claimed, Finish, Line, RunState, StepEnd, micros
-
-MOST_OF_A_LINE = 64 * 1024
-MOST_OF_A_LOG = 5 * 1024 * 1024
-"""How many bytes a line of a log has at most, and the whole log of a run unless somebody says otherwise."""
+from crossdock.store.records import MOST_OF_A_LINE, Again, Claimed, Finish, Line, RunState, StepEnd, micros
 
 GONE_WELL = ("success", "partial")
 
@@ -88,14 +84,22 @@ def step_row(claimed: Claimed, end: StepEnd, now: datetime) -> dict[str, Any]:
 def end_step(connection: Connection, claimed: Claimed, row: Mapping[str, Any], cursors: Mapping[str, bytes]) -> None:
     """Write down how a step ended, and the cursors that it checkpointed."""
     hold(connection, claimed)
+    _keep_step(connection, row)
+    keep_cursors(connection, claimed, cursors, row["ended_at"])
+
+
+def _keep_step(connection: Connection, row: Mapping[str, Any]) -> None:
     connection.execute(_SAME_STEP, {key: row[key] for key in ("run", "fence", "name")})  # told twice, it ended once
     connection.execute(_NEW_STEP, row)
-    keep_cursors(connection, claimed, cursors, row["ended_at"])
 
 
 def write_lines(connection: Connection, claimed: Claimed, rows: Sequence[Mapping[str, Any]], most: int) -> None:
     """Append to the log of a run, up to as many bytes in all; what is over that is counted."""
     hold(connection, claimed)
+    _keep_lines(connection, claimed, rows, most)
+
+
+def _keep_lines(connection: Connection, claimed: Claimed, rows: Sequence[Mapping[str, Any]], most: int) -> None:
     had = connection.scalar(select(_run.c.log_bytes).where(_run.c.number == claimed.number)) or 0
     fitting, size = [], had
     for row in rows:
@@ -122,6 +126,21 @@ def _fitting(text: bytes) -> bytes:
     return text[:MOST_OF_A_LINE].decode(errors="ignore").encode() + f"… ({len(text)} bytes)".encode()
 
 
+class Brought(NamedTuple):
+    """The rows that the end of an attempt brings with it."""
+
+    steps: Sequence[Mapping[str, Any]]
+    lines: Sequence[Mapping[str, Any]]
+    follow: Sequence[Arrival]
+
+
+def brought(claimed: Claimed, end: Finish, now: datetime, follow: Sequence[Arrival]) -> Brought:
+    """Make the rows that the end of an attempt brings with it."""
+    steps = [step_row(claimed, step, now) for step in end.steps]
+    lines = [line_row(claimed, line) for line in end.lines]
+    return Brought(steps, lines, follow)
+
+
 class Ends:
     """How attempts end.
 
@@ -132,11 +151,13 @@ class Ends:
     def __init__(self, intake: Intake) -> None:
         self._intake = intake
 
-    def finish(
-        self, connection: Connection, claimed: Claimed, end: Finish, now: datetime, follow: Sequence[Arrival]
-    ) -> RunState:
+    def finish(self, connection: Connection, claimed: Claimed, end: Finish, now: datetime, rows: Brought) -> RunState:
         """Write down how an attempt ended, and tell where the run is now."""
         hold(connection, claimed)
+        for step in rows.steps:
+            _keep_step(connection, step)
+        if rows.lines:
+            _keep_lines(connection, claimed, rows.lines, end.most_log)
         state, at = next_state(claimed, end), micros(now)
         code = None if end.error is None else end.error.get("code")
         values: dict[str, Any] = {"state": state, "outcome": end.outcome, "error_code": code, "place": None}
@@ -151,8 +172,8 @@ class Ends:
         if end.outcome in GONE_WELL:
             keep_cursors(connection, claimed, {name: encode(value) for name, value in end.cursors.items()}, at)
             _succeed_for(connection, claimed)
-        if follow:
-            self._intake.accept(connection, follow)
+        if rows.follow:
+            self._intake.accept(connection, rows.follow)
         return state
 
 

@@ -12,6 +12,10 @@ Kind = Literal["webhook", "cron", "flow", "catch", "notice", "manual"]
 RunState = Literal["available", "claimed", "ended", "dead"]
 """Where a run is: waiting, with a worker, at its end, or given up until somebody replays or drops it."""
 
+MOST_OF_A_LINE = 64 * 1024
+MOST_OF_A_LOG = 5 * 1024 * 1024
+"""How many bytes a line of a log has at most, and the whole log of a run unless somebody says otherwise."""
+
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -111,6 +115,15 @@ class Again(NamedTuple):
     """The steps whose end counts no longer; the next attempt runs them again."""
 
 
+class Line(NamedTuple):
+    """A line of a run's log."""
+
+    at: datetime
+    level: str
+    text: str
+    step: str | None = None
+
+
 class Finish(NamedTuple):
     """How an attempt ended."""
 
@@ -126,6 +139,12 @@ class Finish(NamedTuple):
     """Whether trying again can't help, though the message must not be forgotten."""
     awaited: bool = False
     """Whether the sender may wait for what the final state replies: it stays for a minute, whatever the retention."""
+    steps: Sequence[StepEnd] = ()
+    """The ends of steps that are not written down yet."""
+    lines: Sequence[Line] = ()
+    """The lines of the log that are not."""
+    most_log: int = MOST_OF_A_LOG
+    """How many bytes the whole log has at most."""
 
 
 Follow = Callable[[Claimed, Finish, datetime], Iterable[NewMessage]]
@@ -133,15 +152,6 @@ Follow = Callable[[Claimed, Finish, datetime], Iterable[NewMessage]]
 
 It is asked when the run goes on no more, and they are accepted together with the end, or not at all.
 """
-
-
-class Line(NamedTuple):
-    """A line of a run's log."""
-
-    at: datetime
-    level: str
-    text: str
-    step: str | None = None
 
 
 class StoredMessage(NamedTuple):

@@ -23,6 +23,7 @@ from crossdock.store.leases import Watch
 from crossdock.store.lock import only_server, release
 from crossdock.store.reading import claimed_run
 from crossdock.store.records import (
+    MOST_OF_A_LOG,
     Accepted,
     Claimed,
     Erased,
@@ -185,20 +186,21 @@ class Store:
         row, values = progress.step_row(claimed, end, self._now()), _encoded(cursors or {})
         self._writer.write(lambda c: progress.end_step(c, claimed, row, values))
 
-    def log(self, claimed: Claimed, lines: Sequence[Line], *, most: int = progress.MOST_OF_A_LOG) -> None:
+    def log(self, claimed: Claimed, lines: Sequence[Line], *, most: int = MOST_OF_A_LOG) -> None:
         """Append lines to the log of a run; lines over 64 kB are cut, and those over ``most`` bytes a run only counted."""
         rows = [progress.line_row(claimed, line) for line in lines]
         self._writer.write(lambda c: progress.write_lines(c, claimed, rows, most))
 
     def finish(self, claimed: Claimed, end: Finish) -> RunState:
-        """Write down how an attempt ended.
+        """Write down how an attempt ended, together with all that is not written down yet.
 
         Returns:
             Where the run is now: at its end, in the queue again, or dead.
         """
         now = self._now()
         follow = self._followers(claimed, end, now) if progress.next_state(claimed, end) != "available" else []
-        return self._writer.write(lambda c: self._finished(c, claimed, end, now, follow))
+        rows = progress.brought(claimed, end, now, follow)
+        return self._writer.write(lambda c: self._finished(c, claimed, end, now, rows))
 
     def give_back(self, claimed: Claimed) -> None:
         """Put a run back that was not tried to its end, as when the server stops; the attempt does not count."""
@@ -332,9 +334,9 @@ class Store:
         self._database.limit_size(limit)
 
     def _finished(
-        self, connection: Connection, claimed: Claimed, end: Finish, now: datetime, follow: Sequence[Arrival]
+        self, connection: Connection, claimed: Claimed, end: Finish, now: datetime, rows: progress.Brought
     ) -> RunState:
-        state = self._ends.finish(connection, claimed, end, now, follow)
+        state = self._ends.finish(connection, claimed, end, now, rows)
         message = claimed.message.id
         if self._keeps_nothing(connection, message) and retention.all_went_well(connection, message):
             if end.awaited:

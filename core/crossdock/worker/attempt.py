@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any, NamedTuple, TypeVar
 
 from crossdock.error_record import error_record
@@ -60,6 +61,10 @@ class Attempt:
         self._why: str | None = None
         """Why it was ended from outside: ``lost``, ``cancelled`` or ``stopped``."""
         self._told: dict[str, Any] = {}
+        self._unwritten: list[StepEnd] = []
+        """How steps ended that are not written down yet: together with what comes next."""
+        self._unconfirmed = 0
+        """How many ended steps the child does not know yet to be written down."""
         self._running: dict[str, float] = {}
         """The steps that are running, and when the time of each is over."""
         self._last: str | None = None
@@ -138,19 +143,24 @@ class Attempt:
         return self._last if len(self._running) < 2 else None
 
     def _begin(self, step: str, seconds: float | None) -> None:
+        """Let a step begin, when it is written down how those before it ended."""
+        self._write_steps()
+        if self._child is not None:
+            self._child.tell(WRITTEN_DOWN * self._unconfirmed)
+        self._unconfirmed = 0
         self._last = step
         self._running[step] = float("inf") if seconds is None else time.monotonic() + seconds
 
     def _end_step(self, told: dict[str, Any]) -> None:
-        """Write down how a step ended, and let the child go on."""
-        self._running[told["step"]] = float("inf")
+        """Take in how a step ended; while others go on, that may be for long, it is written down at once."""
         output = told.pop("output")
         end = StepEnd(**told, output=None if output is None else output.encode())
-        self._write(lambda: self._shop.store.step_ended(self._claimed, end))
         del self._running[end.step]
         self._last = next(iter(self._running), end.step)
-        if self._child is not None:
-            self._child.tell(WRITTEN_DOWN)
+        self._unconfirmed += 1
+        self._unwritten.append(end)
+        if self._running:
+            self._write_steps()
 
     # What is written down
 
@@ -173,6 +183,11 @@ class Attempt:
                 self._run_ends += time.monotonic() - began if pause > 0.5 else 0
                 return result
 
+    def _write_steps(self) -> None:
+        while self._unwritten:
+            self._write(partial(self._shop.store.step_ended, self._claimed, self._unwritten[0]))
+            del self._unwritten[0]
+
     def _write_log(self, *, last: bool = False) -> None:
         lines = self._log.take(last=last)
         if lines:
@@ -182,13 +197,16 @@ class Attempt:
         """Write down how the run ended."""
         if self._why == "lost":
             raise StaleLeaseError(f"the run {self._claimed.run} was taken over")
-        self._write_log(last=True)
         if "finished" not in self._told and (self._why == "stopped" or self._is_bystander()):
+            self._write_steps()
+            self._write_log(last=True)
             self._write(lambda: self._shop.store.give_back(self._claimed))
             _logger.info("the run of %s was given back", self._claimed.workflow, extra=self._about)
             return None
         end = self._finish(status, late=late)
-        end = end._replace(awaited=policy.is_awaited(self._definition, self._claimed))
+        awaited = policy.is_awaited(self._definition, self._claimed)
+        lines, most = self._log.take(last=True), self._most_log
+        end = end._replace(steps=self._unwritten, lines=lines, most_log=most, awaited=awaited)
         state = self._write(lambda: self._shop.store.finish(self._claimed, end))
         about = {**self._about, "outcome": end.outcome}
         _logger.info("the run of %s: %s, %s", self._claimed.workflow, end.outcome, state, extra=about)

@@ -3,8 +3,7 @@
 from datetime import UTC, datetime
 
 from crossdock.redaction import Redactor
-from crossdock.store.progress import MOST_OF_A_LINE
-from crossdock.store.records import Line
+from crossdock.store.records import MOST_OF_A_LINE, Line
 
 _ROOM_FOR_THE_END = 1024
 _BESIDE_ITS_TEXT = 64

@@ -1,7 +1,7 @@
 """The child of a served run: it loads the workflow, runs what is left of it, and reports each step.
 
-After each step it waits until its owner has written down how the step ended; so a step whose end
-was written down is never run again, and at most one has to be repeated.
+Before each step it waits until its owner has written down how the one before it ended; so a step whose
+end was written down is never run again, and at most one has to be repeated.
 """
 
 import io
@@ -164,15 +164,21 @@ class _Progress:
     def __init__(self, send: Send, owner: BinaryIO) -> None:
         self._send = send
         self._owner = owner
-        self._asking = threading.Lock()  # steps that run at the same time end at the same time
+        self._unwritten = 0
+        self._asking = threading.Lock()  # steps that run at the same time start and end at the same time
 
     @hookimpl
     def crossdock_step_started(self, step: Step) -> None:
-        self._send({"step": step.name, "seconds": step.seconds})
+        """Wait until it is written down how the steps before it ended."""
+        with self._asking:
+            self._send({"step": step.name, "seconds": step.seconds})
+            number, self._unwritten = self._unwritten, 0
+            if self._owner.read(number) != WRITTEN_DOWN * number:  # the owner is gone, or has lost the run
+                os._exit(70)
 
     @hookimpl
     def crossdock_step_finished(self, ended: Ended) -> None:
-        """Wait until it is written down how the step ended."""
+        """Tell how a step ended; what the last one did is written down together with the end of the run."""
         written = ended.written.state()
         told = {
             "step": ended.step,
@@ -184,8 +190,7 @@ class _Progress:
         }
         with self._asking:
             self._send({"ended": told})
-            if self._owner.read(len(WRITTEN_DOWN)) != WRITTEN_DOWN:  # the owner is gone, or has lost the run
-                os._exit(70)
+            self._unwritten += 1
 
     @hookimpl(wrapper=True)
     def crossdock_operation(self, operation: "Operation") -> Any:  # noqa: ARG002 - a hook takes what it is given
