@@ -78,7 +78,6 @@ class DatabaseError(AdaptorError):
     """The server refused a statement or failed; the details hold the SQLSTATE and no row data."""
 
     code = "database_error"
-    fix = "Read what the server answered, and correct the statement, the data or the server."
     repeatable = False
     """Whether nothing of the transaction was kept, so that it may be done again from its beginning."""
 

@@ -52,7 +52,6 @@ def _is_writing(path: Any, _: str | None, flags: int) -> bool:
 
 def open_descriptors() -> set[tuple[int, int, int]]:
     """Give the files and sockets that this process has open."""
-    gc.collect()  # what nobody holds any more is not open for long
     found = set()
     for name in os.listdir("/dev/fd"):
         try:
@@ -65,6 +64,7 @@ def open_descriptors() -> set[tuple[int, int, int]]:
 
 def left_open(before: set[tuple[int, int, int]]) -> int:
     """Count what is open and was not; a server of the test gets a moment to notice that its client left."""
+    gc.collect()  # what nobody holds any more is not open for long
     deadline = time.monotonic() + _PATIENCE
     while (found := open_descriptors() - before) and time.monotonic() < deadline:
         time.sleep(0.01)
