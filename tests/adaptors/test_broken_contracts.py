@@ -97,8 +97,12 @@ BREAKS = {
     "foreign_class": ("(AdaptorError):", "(Exception):", "every_error_has_a_code_and_a_fix"),
     "foreign_error": (
         '    answer = adaptor.connection.post("/people", json={**person})\n',
-        '    try:\n        answer = adaptor.connection.post("/people", json={**person})\n'
-        "    except AdaptorError as error:\n        raise ConnectionError('Acme is gone') from error\n",
+        """\
+    try:
+        answer = adaptor.connection.post("/people", json={**person})
+    except AdaptorError as error:
+        raise ConnectionError("Acme is gone") from error
+""",
         "a_failure_is_an_error_of_crossdock",
     ),
 }

@@ -11,6 +11,7 @@ import pytest
 
 from crossdock.errors import CrossdockError, PluginError, StateEncodingError
 from crossdock.installed import installed
+from crossdock.lazy import Lazy
 from crossdock.loading import ADAPTORS, find_adaptor, load_adaptor
 from crossdock.operation import Operation
 from crossdock.redaction import looks_secret
@@ -165,7 +166,7 @@ class AdaptorContract(Subject):
         unequal = [
             parameter.name
             for parameter, given, wanted in zip(plain.declaration.parameters, got, _resolved(plain, state), strict=True)
-            if given != wanted
+            if isinstance(given, Lazy) or given != wanted
         ]
         if unequal:
             _broken(
@@ -243,7 +244,7 @@ class AdaptorContract(Subject):
         """Every field has a description, the example is valid, and what is read is declared."""
         if self._model is None:
             return
-        place = f"the configuration {self._model.__name__}"
+        place = f"{self._model.__module__}.{self._model.__name__}"
         bare = [name for name, field in self._model.model_fields.items() if not field.description]
         if bare:
             _broken(
