@@ -20,6 +20,8 @@ R = TypeVar("R")
 P = ParamSpec("P")
 
 ADAPTOR_NAME = re.compile(r"[a-z][a-z0-9_]{0,49}")
+TAKEN = ("adaptor", "execute")
+"""Names that no operation may have: what a module calls its adaptor, and what jobs of OpenFn call the runtime."""
 
 _logger = logging.getLogger("crossdock")
 
@@ -106,6 +108,11 @@ class Adaptor(Generic[C, R]):
 
         def decorate(function: Callable[Concatenate[State, P], Any]) -> Callable[P, Operation]:
             declaration = Declaration(function, effect=effect, adaptor=self)
+            if declaration.name in TAKEN:
+                raise AdaptorDefinitionError(
+                    f"an operation of the adaptor {self.name!r} can't be named {declaration.name!r}",
+                    fix=f"Choose another name than {' and '.join(TAKEN)}.",
+                )
             if declaration.name in self._operations:
                 raise AdaptorDefinitionError(
                     f"the adaptor {self.name!r} has two operations {declaration.name!r}", fix="Rename one of them."

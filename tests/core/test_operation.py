@@ -243,6 +243,23 @@ def test_pl_10_names_that_can_not_be_written_are_refused(name):
         operation(function)
 
 
+@pytest.mark.parametrize("name", ["execute", "adaptor"])
+def test_pl_10_names_that_mean_something_else_are_refused_with_the_list(name):
+    def function(state):
+        return state
+
+    function.__name__ = name
+    with pytest.raises(AdaptorDefinitionError, match=f"can't be named '{name}'") as raised:
+        Adaptor("acme").operation()(function)
+    assert raised.value.fix == "Choose another name than adaptor and execute."
+
+
+def test_pl_12_nobody_else_can_change_the_operations_of_an_adaptor():
+    adaptor = Adaptor("acme")
+    with pytest.raises(TypeError, match="does not support item assignment"):
+        adaptor.operations["register"] = None
+
+
 def test_pl_10_an_adaptor_has_each_operation_once():
     adaptor = Adaptor("twice")
 

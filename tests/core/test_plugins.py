@@ -212,3 +212,26 @@ def test_an_adaptor_is_imported_only_when_it_is_named(install: Install):
 
     assert good.adaptor.name == "good"
     assert ("crossdock_good" in sys.modules, "crossdock_acme" in sys.modules) == (True, False)
+
+
+def test_pl_13_of_a_hundred_adaptors_the_help_imports_none_and_a_job_only_its_own(
+    crossdock: Crossdock, install: Install, write_job: WriteJob, tmp_path
+):
+    names = [f"acme{number}" for number in range(100)]
+    told = tmp_path / "imported"
+    folders = [
+        install(
+            f"crossdock-{name}",
+            f"open({str(told)!r}, 'a').write('{name} ')\n{ACME.format(name=name, api=1)}",
+            entry=name,
+        )
+        for name in names
+    ]
+    assert crossdock("--help", env=path_of(*folders)).returncode == 0
+    assert not told.exists()
+    job = write_job(
+        "from crossdock.adaptors import acme7\nfrom crossdock import Job, set_data\njob = Job(set_data(acme7.adaptor.name))"
+    )
+    done = crossdock("run", job, env=path_of(*folders))
+    assert (done.returncode, done.json["data"]) == (0, "acme7"), done.stderr
+    assert set(told.read_text().split()) == {"acme7"}

@@ -528,7 +528,9 @@ def run_pytest(folder, *options):
 def test_the_example_of_the_readme_passes(tmp_path, heading):
     readme = (ROOT / "core/README.md").read_text(encoding="utf-8")
     section = readme.partition(f"## {heading}\n")[2].partition("\n## ")[0]
-    example = re.search(r"^```python\n(.*?)^```$", section, re.MULTILINE | re.DOTALL)[1]
+    example = re.search(r"^```python\n(.*?)^```$", section, re.MULTILINE | re.DOTALL)[
+        1
+    ]  # the first; others are run too
     (tmp_path / "test_example.py").write_text(example, encoding="utf-8")
 
     done = run_pytest(tmp_path)

@@ -2,8 +2,10 @@
 
 In pytest, the fixtures ``run_job``, ``http_system``, ``postgres``, ``cassette``, ``canary_sweep``,
 ``frozen_clock``, ``faulty_server``, ``tcp_proxy``, ``closed_port`` and ``deaf_port`` are there as soon
-as crossdock is installed. The classes behind them work anywhere, in a ``with`` block.
+as crossdock is installed; ``AdaptorContract`` is a class to derive tests from. The classes behind them work anywhere, in a ``with`` block.
 """
+
+from typing import TYPE_CHECKING, Any
 
 from crossdock.testing.canary import Canary, CanarySweep
 from crossdock.testing.cassette import Cassette
@@ -16,7 +18,11 @@ from crossdock.testing.running import FrozenClock, JobRun, RunJob, run_job
 from crossdock.testing.steps import Close, Drip, Forever, Reply, Reset, Stall, Step
 from crossdock.testing.tcp_proxy import StartTcpProxy, TcpProxy
 
+if TYPE_CHECKING:
+    from crossdock.testing.contract import AdaptorContract
+
 __all__ = [
+    "AdaptorContract",
     "Address",
     "Canary",
     "CanarySweep",
@@ -44,3 +50,11 @@ __all__ = [
     "http_system",
     "run_job",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    if name != "AdaptorContract":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from crossdock.testing.contract import AdaptorContract  # imported late: it needs pytest, which the rest does not
+
+    return AdaptorContract

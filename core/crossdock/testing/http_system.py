@@ -93,7 +93,7 @@ class Exchange:
         same = request.path == self.path if isinstance(self.path, str) else bool(self.path.fullmatch(request.path))
         return (
             same
-            and request.method == self.method
+            and self.method in (request.method, "*")
             and all(request.query.get(name) == _texts(value) for name, value in self.query.items())
             and all(request.headers.get(name.lower()) == value for name, value in self.headers.items())
             and (self.json is _ANY or contains(_json_of(request), self.json))
@@ -147,7 +147,7 @@ class HttpSystem:
         """Say which requests are answered; ``.answer(…)`` says how, and where several fit, the newest counts.
 
         Args:
-            method: Their method.
+            method: Their method; ``*`` is any.
             path: Their whole path, or a pattern that fits it.
             query: Parameters that they have; a list is one that is repeated. There may be more.
             headers: Headers that they have, among others.

@@ -1,0 +1,31 @@
+"""Our adaptors keep to what every adaptor keeps to."""
+
+import pytest
+from crossdock.adaptors import dhis2
+from crossdock.testing import AdaptorContract, Postgres
+
+
+class TestHttp(AdaptorContract):
+    adaptor = "http"
+    configuration = {"username": "amina", "password": "any-password"}
+    answers = {"get_all": [{"id": 7}], "stream": [{"id": 7}]}
+
+
+class TestDhis2(AdaptorContract):
+    adaptor = "dhis2"
+    configuration = {"base_url": "https://play.example.org", "token": "any-token", "retry": 0}
+    calls = {"import_job": dhis2.import_job("LkXBUdIgbe3", timeout=0.1)}
+
+
+class TestPostgresql(AdaptorContract):
+    adaptor = "postgresql"
+
+    @pytest.fixture
+    def credential(self, postgres: Postgres) -> dict[str, object]:
+        postgres.execute("create table visits (visit_id int primary key, clinic text)")
+        return postgres.credential
+
+    @pytest.fixture
+    def unreachable(self, closed_port):
+        dsn = f"postgresql://{closed_port.host}:{closed_port.port}/none"
+        return {"adaptor": "postgresql", "dsn": dsn, "connect_timeout": 0.1}
