@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from crossdock.cli.ending import table, write_result
+from crossdock.cli.upgrade_check import upgrade_check
 from crossdock.declaration import Declaration
 from crossdock.errors import InputError, closest
 from crossdock.installed import Installed, installed
@@ -15,7 +16,10 @@ from crossdock.loading import ADAPTORS, load_adaptor
 
 @click.group()
 def adaptors() -> None:
-    """List the installed adaptors, and show how to use one."""
+    """List the installed adaptors, show how to use one, and compare one with its template."""
+
+
+adaptors.add_command(upgrade_check)
 
 
 @adaptors.command("list")

@@ -2,12 +2,12 @@
 
 import os
 import re
-from typing import Any
 
 import click
 
+from crossdock.cli.baking import answers, bake
 from crossdock.cli.ending import say
-from crossdock.errors import InputError, PluginError
+from crossdock.errors import InputError
 
 
 @click.group()
@@ -20,13 +20,43 @@ def new() -> None:
 def project(name: str) -> None:
     """Make the folder NAME with a small project that works: a workflow, its jobs, an input and a test."""
     _check_name(name)
-    if os.path.lexists(name):
-        raise InputError(f"there is something called {name!r} already; it stays as it is", fix="Choose another name.")
-    _bake("project", {"name": name})
+    _check_free(name)
+    bake("project", answers("project", {"name": name}))
     say(
         f"made {name}: a project with the workflow visits. Go on with:\n"
         f"  cd {name}\n  crossdock check\n  crossdock graph\n  crossdock run visits --state sample.json"
     )
+
+
+@new.command()
+@click.argument("system_name", metavar="SYSTEM")
+@click.option("--author", default="Your Name", help="Who writes it.")
+@click.option("--description", help="What it is, in one sentence.")
+@click.option(
+    "--kind",
+    type=click.Choice(["http", "database", "other"]),
+    default="http",
+    show_default=True,
+    help="What kind of system it is.",
+)
+def adaptor(**given: str | None) -> None:
+    """Make a package with an adaptor for SYSTEM, such as Acme or "Acme Registry".
+
+    It holds two operations that work, tests on a real server, the contract that every adaptor keeps to, and
+    all that it takes to publish it.
+    """
+    known = answers("adaptor", {name: value for name, value in given.items() if value is not None})
+    folder = f"crossdock-{known['__name']}"
+    _check_free(folder)
+    bake("adaptor", known)
+    say(
+        f"made {folder}: the adaptor {known['__module']}. Go on with:\n  cd {folder}\n  pip install -e '.[test]'\n  pytest"
+    )
+
+
+def _check_free(name: str) -> None:
+    if os.path.lexists(name):
+        raise InputError(f"there is something called {name!r} already; it stays as it is", fix="Choose another name.")
 
 
 def _check_name(name: str) -> None:
@@ -43,21 +73,3 @@ def _check_name(name: str) -> None:
         f"{name!r:.60} can't be the name of a project: it is a small letter, then small letters, digits, '-' and '_', at most 50",
         fix=f"Call it {plain}." if plain else "Choose another name, such as clinic-sync.",
     )
-
-
-def _bake(template: str, answers: dict[str, Any]) -> None:
-    """Fill in a template, in the folder that we are in; what was begun is gone if that fails."""
-    from importlib.resources import as_file, files
-
-    try:
-        from cookiecutter.exceptions import CookiecutterException
-        from cookiecutter.generate import generate_files  # imported late: no other command needs it
-    except ImportError:
-        raise PluginError(
-            "the templates need cookiecutter, which is not installed", fix="Install it: pip install 'crossdock[new]'."
-        ) from None
-    with as_file(files("crossdock").joinpath("scaffold", template)) as folder:
-        try:
-            generate_files(str(folder), {"cookiecutter": answers}, output_dir=".", accept_hooks=False)
-        except (CookiecutterException, OSError) as error:
-            raise InputError(f"{answers['name']!r} can't be made here: {error}", fix="Try another folder.") from error
