@@ -18,9 +18,11 @@ from crossdock.errors import ProjectError, ServerError
 from crossdock.plugins import Plugins
 from crossdock.project.project import Project
 from crossdock.redaction import Redactor
-from crossdock.server.addresses import addresses_of
+from crossdock.server.addresses import addresses_of, methods_of
 from crossdock.server.inbox import inbox
+from crossdock.server.metrics import Metrics
 from crossdock.server.protocol import configuration
+from crossdock.server.watch import Watch
 from crossdock.store.store import Store
 from crossdock.worker.clock import Clock
 from crossdock.worker.forking import Forks
@@ -63,9 +65,15 @@ class Service:
 
     async def _serve(self, store: Store, listening: socket.socket) -> int:
         project, version = self._project, self._project.version()
-        pool = Pool(project, version, store, self._forks, self._workers)
+        plugins, metrics = Plugins(), Metrics()
+        plugins.load()
+        pool = Pool(project, version, store, self._forks, self._workers, metrics=metrics)
         clock, housekeeping = Clock(project, version, store, on_tick=pool.wake), Housekeeping(store, pool.wake)
-        app = inbox(_addresses(project), _Waking(store, pool.wake), runs=store.history, version=version)
+        readers = project.serve.metrics
+        methods = methods_of(readers.auth, plugins, "auth of serve.metrics") if readers else {}
+        watch = Watch(store, pool.condition, metrics, methods, lambda: clock.next_tick)
+        addresses, waking = addresses_of(project, plugins), _Waking(store, pool.wake)
+        app = inbox(addresses, waking, runs=store.history, version=version, watch=watch)
         server = Server(configuration(app))
         server.capture_signals = nullcontext  # type: ignore[assignment] # they are ours
         told = _told_to_end()
@@ -82,12 +90,6 @@ class Service:
         await asyncio.to_thread(pool.drain, grace)
         _logger.info("ended", extra={"event": "ended"})
         return 0
-
-
-def _addresses(project: Project) -> list[Any]:
-    plugins = Plugins()
-    plugins.load()
-    return addresses_of(project, plugins)
 
 
 def _told_to_end() -> asyncio.Event:

@@ -245,6 +245,17 @@ class Stats(NamedTuple):
     """Outcome → how many runs."""
 
 
+class Queue(NamedTuple):
+    """What of a workflow has not come to its end."""
+
+    workflow: str
+    waiting: int
+    running: int
+    dead: int
+    first_waiting: datetime | None
+    """Since when the run waits that is the first in the queue."""
+
+
 class Retention(NamedTuple):
     """How long what is stored stays."""
 

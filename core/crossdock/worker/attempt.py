@@ -12,6 +12,7 @@ from crossdock.error_record import error_record
 from crossdock.errors import CancelledRunError, CrossdockError, ExitedError, TimeLimitError
 from crossdock.project.project import Project
 from crossdock.redaction import Redactor
+from crossdock.server.metrics import ATTEMPTS, RUNS, Metrics
 from crossdock.store.errors import StaleLeaseError, StoreError
 from crossdock.store.records import Claimed, Finish, RunState, StepEnd
 from crossdock.store.store import Store
@@ -37,6 +38,8 @@ class Shop(NamedTuple):
     heart: Heart
     stopped: threading.Event
     """Set when nothing may wait any more."""
+    metrics: Metrics
+    """Where ends are counted."""
 
 
 class Attempt:
@@ -61,6 +64,7 @@ class Attempt:
         """The step that is running."""
         self._last: str | None = None
         """The step that ran last: what it printed may come after its end."""
+        self._began = time.monotonic()
         self._run_ends = self._step_ends = float("inf")
 
     def follow(self) -> RunState | None:
@@ -70,7 +74,8 @@ class Attempt:
             Where the run is now; None if it belongs to somebody else, or was given back.
         """
         order = pickle.dumps(self._claimed)
-        self._run_ends = time.monotonic() + self._definition.limits.seconds
+        self._began = time.monotonic()
+        self._run_ends = self._began + self._definition.limits.seconds
         try:
             with self._shop.heart.beating(self._claimed, self.end):
                 self._child = self._shop.forks.fork(order, on_message=self._take, on_output=self._print)
@@ -172,6 +177,7 @@ class Attempt:
         self._write_log(last=True)
         if self._why == "stopped" and "finished" not in self._told:
             self._write(lambda: self._shop.store.give_back(self._claimed))
+            self._count("interrupted")
             _logger.info("the run of %s was given back", self._claimed.workflow, extra=self._about)
             return None
         end = self._finish(status, late=late)
@@ -179,9 +185,18 @@ class Attempt:
             followers = policy.followers(self._shop.project, self._claimed, end, self._shop.version)
             end = end._replace(messages=tuple(followers))
         state = self._write(lambda: self._shop.store.finish(self._claimed, end))
+        self._count(end.outcome, state)
         about = {**self._about, "outcome": end.outcome}
         _logger.info("the run of %s: %s, %s", self._claimed.workflow, end.outcome, state, extra=about)
         return state
+
+    def _count(self, outcome: str, state: RunState | None = None) -> None:
+        """Count an attempt, and its run if it is over."""
+        claimed, metrics = self._claimed, self._shop.metrics
+        metrics.count(ATTEMPTS, claimed.workflow, outcome)
+        metrics.took(claimed.workflow, time.monotonic() - self._began)
+        if state in ("ended", "dead"):
+            metrics.count(RUNS, claimed.workflow, claimed.trigger, outcome, state)
 
     def _finish(self, status: int, *, late: bool) -> Finish:
         if "finished" in self._told:

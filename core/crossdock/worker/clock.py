@@ -96,6 +96,8 @@ class Clock:
         began = now()
         self._seen = {ticking: self._known(ticking, began) for ticking in _ticking(project)}
         """Each trigger, and until when its times are dealt with."""
+        self.next_tick: datetime | None = None
+        """The next time that is known; None without a trigger."""
 
     def start(self) -> None:
         """Begin to watch the time; without a trigger there is nothing to do."""
@@ -121,7 +123,9 @@ class Clock:
             if tick is not None and self._is_done(ticking, tick):
                 self._seen[ticking] = tick
         nexts = [(ticking.after(max(seen, now)) - now).total_seconds() for ticking, seen in self._seen.items()]
-        return min(nexts, default=_LOOK_AGAIN)
+        pause = min(nexts, default=_LOOK_AGAIN)
+        self.next_tick = now + timedelta(seconds=pause) if nexts else None
+        return pause
 
     def _watch(self) -> None:
         pause = 0.0

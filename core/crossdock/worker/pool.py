@@ -10,6 +10,8 @@ from typing import Any
 from crossdock.error_record import error_record
 from crossdock.errors import ProjectError
 from crossdock.project.project import Project
+from crossdock.server.metrics import Metrics
+from crossdock.server.watch import Workers
 from crossdock.store.errors import StoreError
 from crossdock.store.records import Claimed, Finish, Limit
 from crossdock.store.store import Store
@@ -38,14 +40,22 @@ class Pool:
         forks: What forks a child for each.
         workers: How many there are.
         lease: After how many seconds without a heartbeat a run goes to another worker.
+        metrics: Where ends are counted.
     """
 
     def __init__(
-        self, project: Project, version: str, store: Store, forks: Forks, workers: int, lease: float = LEASE
+        self,
+        project: Project,
+        version: str,
+        store: Store,
+        forks: Forks,
+        workers: int,
+        lease: float = LEASE,
+        metrics: Metrics | None = None,
     ) -> None:
         self._lease = lease
         self._stopped = threading.Event()
-        self._shop = Shop(project, version, store, forks, Heart(store, lease), self._stopped)
+        self._shop = Shop(project, version, store, forks, Heart(store, lease), self._stopped, metrics or Metrics())
         self._limits = {name: Limit(definition.concurrency) for name, definition in project.definitions.items()}
         self._draining = False
         self._work = threading.Condition()
@@ -66,6 +76,16 @@ class Pool:
         with self._work:
             self._news += 1
             self._work.notify_all()
+
+    def condition(self) -> Workers:
+        """Tell how the workers are, and start again what can be: a fork server that died."""
+        alive = sum(thread.is_alive() for thread in self._threads)
+        heart = self._shop.heart
+        whole = alive == len(self._threads) and heart.is_beating
+        if self._shop.forks.revive():
+            _logger.error("the fork server had died, and was started again", extra={"event": "fork_server_died"})
+            whole = False
+        return Workers(len(self._threads), alive, heart.held, heart.beat_at, whole)
 
     def drain(self, grace: float) -> None:
         """Take no more runs, let those in work go on for a while, and give back those that take longer.
