@@ -7,7 +7,9 @@ import pickle
 import signal
 import socket
 from collections.abc import Callable
+from concurrent.futures import Future
 from contextlib import nullcontext
+from functools import partial
 from typing import Any
 
 from uvicorn import Server
@@ -23,7 +25,9 @@ from crossdock.server.inbox import inbox
 from crossdock.server.metrics import Metrics
 from crossdock.server.protocol import configuration
 from crossdock.server.watch import Watch
+from crossdock.store.records import Accepted, NewMessage
 from crossdock.store.store import Store
+from crossdock.traceparent import HEADER, Traceparent
 from crossdock.worker.clock import Clock
 from crossdock.worker.forking import Forks
 from crossdock.worker.housekeeping import Housekeeping
@@ -155,8 +159,20 @@ class _Waking:
         self._store = store
         self._wake = wake
 
-    def accept_soon(self, message: Any) -> Any:
+    def accept_soon(self, message: NewMessage) -> "Future[Accepted]":
         """Keep a message."""
         future = self._store.accept_soon(message)
-        future.add_done_callback(self._wake)
+        future.add_done_callback(partial(self._kept, message))
         return future
+
+    def _kept(self, message: NewMessage, future: "Future[Accepted]") -> None:
+        self._wake()
+        if not future.cancelled() and future.exception() is None:
+            _log_accepted(message, future.result())
+
+
+def _log_accepted(message: NewMessage, accepted: Accepted) -> None:
+    known = {"event": "message_accepted", "inbox": message.source, "message_id": accepted.message}
+    trace = Traceparent.read(dict(message.headers).get(HEADER, ""))
+    more = {"runs": list(accepted.runs), "duplicate": accepted.duplicate, "trace": trace and trace.trace}
+    _logger.info("inbox %s: a message was accepted", message.source, extra=known | more)

@@ -162,7 +162,12 @@ class _Desk:
         if not address.methods or delivery.is_allowed(address):
             return
         self._failures.add(sender)
-        _logger.warning("inbox %s: missing or wrong credentials from %s", address.name, sender)
+        _logger.warning(
+            "inbox %s: missing or wrong credentials from %s",
+            address.name,
+            sender,
+            extra={"event": "unauthorized", "inbox": address.name},
+        )
         raise unauthorized(address)
 
     async def _kept(self, address: Address, delivery: Delivery) -> Accepted:
@@ -177,7 +182,12 @@ class _Desk:
             message = "another message came with this id, and with another body"
             raise RequestError(409, error.code, message, fix=error.fix) from None
         except StoreError as error:
-            _logger.error("inbox %s: a message was not kept: %s", address.name, error)
+            _logger.error(
+                "inbox %s: a message was not kept: %s",
+                address.name,
+                error,
+                extra={"event": "message_not_kept", "inbox": address.name},
+            )
             raise _not_now(error) from None
 
     async def _aside(self, address: Address, delivery: Delivery, work: Callable[[], T]) -> T:

@@ -3,6 +3,7 @@
 Lists are read page by page, so that one who reads a long one slowly holds up nobody.
 """
 
+import time
 from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Any
@@ -98,16 +99,28 @@ class History:
             row = connection.execute(ended).first()
         return None if row is None else RunEnd(*row)
 
-    def lines(self, id_: str) -> Iterator[Line]:
-        """Give the log of a run; what was over its limit is told at the end."""
+    def lines(self, id_: str, *, follow: bool = False, pause: float = 0.5) -> Iterator[Line]:
+        """Give the log of a run; what was over its limit is told at the end.
+
+        Args:
+            id_: The run.
+            follow: Whether to go on as it grows, until the run has ended.
+            pause: After how many seconds it is looked at again.
+        """
+        number, last = self.run(id_).run.number, 0
+        while True:
+            goes_on = follow and self.end(id_) is None  # asked first: what comes before the end is in the log then
+            wanted = select(_log).where(_log.c.run == number, _log.c.number > last)
+            for row in self._pages(wanted, _log.c.number, newest_first=False):
+                last = row["number"]
+                yield Line(moment(row["at"]), row["level"], row["text"].decode(), row["step"])
+            if not goes_on:
+                break
+            time.sleep(pause)
         run = self.run(id_).run
-        wanted = select(_log).where(_log.c.run == run.number)
-        at = run.queued_at
-        for row in self._pages(wanted, _log.c.number, newest_first=False):
-            at = moment(row["at"])
-            yield Line(at, row["level"], row["text"].decode(), row["step"])
         if run.log_dropped:
-            yield Line(at, "warning", f"{run.log_dropped} more lines were dropped: the log of a run has a limit")
+            text = f"{run.log_dropped} more lines were dropped: the log of a run has a limit"
+            yield Line(run.ended_at or run.queued_at, "warning", text)
 
     def stats(self) -> list[Stats]:
         """Give how much there is of each workflow."""

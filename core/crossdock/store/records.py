@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Literal, NamedTuple
 
 from crossdock.errors import Outcome
+from crossdock.traceparent import HEADER, Traceparent
 
 Kind = Literal["webhook", "cron", "flow", "catch", "manual"]
 """What kind of trigger received a message."""
@@ -152,6 +153,11 @@ class StoredMessage(NamedTuple):
     request: Mapping[str, Any] | None = None
     body: bytes | None = None
     """None if it was not asked for, or wiped."""
+
+    @property
+    def traceparent(self) -> Traceparent | None:
+        """The trace that it is part of."""
+        return Traceparent.read(dict(self.headers).get(HEADER, ""))
 
 
 class StoredRun(NamedTuple):

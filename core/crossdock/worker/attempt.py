@@ -83,16 +83,22 @@ class Attempt:
                     self.end("stopped")
                 if self._why is not None:  # it came before there was a child
                     self._child.kill()
-                status, killed_at = self._child.watch(self._deadline)
+                status, killed_at = self._child.watch(self._looked)
                 return self._ended(status, late=killed_at is not None)
         except StaleLeaseError:
-            _logger.warning("the run of %s was taken over by another worker", self._claimed.workflow, extra=self._about)
+            _logger.warning(
+                "the run of %s was taken over by another worker",
+                self._claimed.workflow,
+                extra={**self._about, "event": "run_taken_over"},
+            )
             return None
 
     @property
     def _about(self) -> dict[str, Any]:
         claimed = self._claimed
-        return {"run": claimed.run, "workflow": claimed.workflow, "attempt": claimed.attempt}
+        about = {"run": claimed.run, "workflow": claimed.workflow, "attempt": claimed.attempt}
+        own = claimed.message.traceparent
+        return about | {"message_id": claimed.message.id} | ({} if own is None else {"trace": own.trace})
 
     def end(self, why: str) -> None:
         """End it from outside.
@@ -104,7 +110,10 @@ class Attempt:
         if self._child is not None:
             self._child.kill()
 
-    def _deadline(self) -> float:
+    def _looked(self) -> float:
+        """Write down what a run printed that is quiet now, and give until when it may go on."""
+        if self._log.is_due:
+            self._write_log()
         return min(self._run_ends, self._step_ends)
 
     # What the child tells
@@ -127,8 +136,6 @@ class Attempt:
 
     def _print(self, text: str) -> None:
         self._log.add(text, "info", self._last)
-        if self._log.is_due:
-            self._write_log()
 
     def _begin(self, step: str, seconds: float | None) -> None:
         self._step = self._last = step
@@ -158,7 +165,11 @@ class Attempt:
             except StoreError as error:
                 if not error.transient or self._shop.stopped.is_set():
                     raise
-                _logger.error("a run waits until the store can be written to: %s", error, extra=self._about)
+                _logger.error(
+                    "a run waits until the store can be written to: %s",
+                    error,
+                    extra={**self._about, "event": "store_not_writable"},
+                )
                 self._shop.stopped.wait(pause)
                 pause = min(2 * pause, 30.0)
             else:
@@ -178,17 +189,26 @@ class Attempt:
         if self._why == "stopped" and "finished" not in self._told:
             self._write(lambda: self._shop.store.give_back(self._claimed))
             self._count("interrupted")
-            _logger.info("the run of %s was given back", self._claimed.workflow, extra=self._about)
+            _logger.info(
+                "the run of %s was given back", self._claimed.workflow, extra={**self._about, "event": "run_given_back"}
+            )
             return None
         end = self._finish(status, late=late)
         if policy.is_last(self._claimed, end):
-            followers = policy.followers(self._shop.project, self._claimed, end, self._shop.version)
+            followers = policy.followers(
+                self._shop.project, self._claimed, end, self._shop.version, self._traceparent()
+            )
             end = end._replace(messages=tuple(followers))
         state = self._write(lambda: self._shop.store.finish(self._claimed, end))
         self._count(end.outcome, state)
-        about = {**self._about, "outcome": end.outcome}
+        about = {**self._about, "event": "run_ended", "outcome": end.outcome, "state": state}
         _logger.info("the run of %s: %s, %s", self._claimed.workflow, end.outcome, state, extra=about)
         return state
+
+    def _traceparent(self) -> str | None:
+        """Give the trace for what follows the run: as its process told, else that of its message."""
+        told, own = self._told.get("finished", {}).get("traceparent"), self._claimed.message.traceparent
+        return told or (None if own is None else str(own))
 
     def _count(self, outcome: str, state: RunState | None = None) -> None:
         """Count an attempt, and its run if it is over."""

@@ -141,12 +141,21 @@ class Clock:
         """Deal with a time, and tell whether that could be done."""
         about = {"workflow": ticking.workflow, "trigger": ticking.trigger, "tick": tick.isoformat()}
         if ticking.cron.overlap == "skip" and self._is_busy(ticking):
-            _logger.warning("%s: a time is skipped, since the run before goes on", ticking.source, extra=about)
+            _logger.warning(
+                "%s: a time is skipped, since the run before goes on",
+                ticking.source,
+                extra={**about, "event": "tick_skipped"},
+            )
             return True
         try:
             accepted = self._store.accept(self._message(ticking, tick))
         except StoreError as error:
-            _logger.error("%s: a time waits until it can be kept: %s", ticking.source, error, extra=about)
+            _logger.error(
+                "%s: a time waits until it can be kept: %s",
+                ticking.source,
+                error,
+                extra={**about, "event": "tick_waits"},
+            )
             return False
         if not accepted.duplicate:
             self._on_tick()

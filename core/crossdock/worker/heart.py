@@ -94,4 +94,9 @@ class Heart:
         except StaleLeaseError:
             end("lost")
         except StoreError as error:
-            _logger.warning("the run %s has no heartbeat now: %s", claimed.run, error)
+            _logger.warning(
+                "the run %s has no heartbeat now: %s",
+                claimed.run,
+                error,
+                extra={"event": "no_heartbeat", "run": claimed.run},
+            )

@@ -12,6 +12,7 @@ from crossdock.server.address import Address, Target
 from crossdock.server.addresses import target
 from crossdock.state import encode
 from crossdock.store.records import Again, Claimed, Finish, NewMessage
+from crossdock.traceparent import HEADER
 from crossdock.walk import CUT_SHORT, GONE_WELL
 
 _AFTER_A_CRASH = 1.0
@@ -53,7 +54,9 @@ def is_last(claimed: Claimed, end: Finish) -> bool:
     return end.dead or end.again is None or claimed.attempt >= claimed.most_attempts
 
 
-def followers(project: Project, claimed: Claimed, end: Finish, version: str) -> Iterator[NewMessage]:
+def followers(
+    project: Project, claimed: Claimed, end: Finish, version: str, traceparent: str | None = None
+) -> Iterator[NewMessage]:
     """Give the messages for the workflows that wait for the end of a run.
 
     They receive its final state, without what it wrote down; ``state.request`` says which run it
@@ -67,7 +70,8 @@ def followers(project: Project, claimed: Claimed, end: Finish, version: str) -> 
             if isinstance(trigger, After) and trigger.enabled:
                 waits_for = trigger.success if well else trigger.failure
                 if waits_for == claimed.workflow:
-                    yield _follower(target(workflow, name, definition), claimed, end, version)
+                    follower = _follower(target(workflow, name, definition), claimed, end, version)
+                    yield follower._replace(headers=[(HEADER, traceparent)] if traceparent else [])
 
 
 def _follower(follows: Target, claimed: Claimed, end: Finish, version: str) -> NewMessage:

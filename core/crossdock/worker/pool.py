@@ -114,10 +114,19 @@ class Pool:
                     self._run(claimed)
                 pause = _LOOK_AGAIN
             except StoreError as error:
-                _logger.error("worker %d waits until the store can be used: %s", number, error)
+                _logger.error(
+                    "worker %d waits until the store can be used: %s",
+                    number,
+                    error,
+                    extra={"event": "store_not_usable"},
+                )
                 claimed, pause = None, min(2 * pause, _LONGEST_PAUSE)
             except Exception:
-                _logger.exception("worker %d goes on after a fault of crossdock; its run is taken up again", number)
+                _logger.exception(
+                    "worker %d goes on after a fault of crossdock; its run is taken up again",
+                    number,
+                    extra={"event": "fault"},
+                )
                 claimed = None
             if claimed is None:
                 self._wait(news, pause)
@@ -138,4 +147,9 @@ class Pool:
         message = f"version {claimed.project_version} of the project accepted the run, and this is {self._shop.version}"
         held = ProjectError(message, fix="Repeat the run, or set serve: {on_change: run}.")
         self._shop.store.finish(claimed, Finish("refused", error=error_record(held), dead=True))
-        _logger.warning("a run of %s is held: %s", claimed.workflow, message, extra={"run": claimed.run})
+        _logger.warning(
+            "a run of %s is held: %s",
+            claimed.workflow,
+            message,
+            extra={"event": "run_held", "run": claimed.run, "message_id": claimed.message.id},
+        )

@@ -93,6 +93,7 @@ def _prepared(
         key=f"{claimed.message.id} {claimed.workflow}",
     )
     run.on_checkpoint = progress.checkpoint
+    run.traceparent = claimed.message.traceparent
     return run
 
 
@@ -188,6 +189,7 @@ def _finished(run: Run, most_mb: float) -> dict[str, Any]:
         "final": final.decode() if fits else None,
         "error": None if error is None else run.redactor.in_value(error_record(error))[0],
         "cursors": run.state.get("cursors", {}) if run.outcome in GONE_WELL else {},
+        "traceparent": None if run.traceparent is None else str(run.traceparent),
     }
 
 
