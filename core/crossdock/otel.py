@@ -75,7 +75,7 @@ class Spans:
     def crossdock_message_received(self, message: "NewMessage") -> str:
         """Begin the span of a message; it is the parent of all that becomes of it."""
         given = Traceparent.read(dict(message.headers).get(HEADER, ""))
-        about = {"crossdock.source": message.source, "crossdock.bytes": len(message.body)}
+        about: dict[str, str | int] = {"crossdock.source": message.source, "crossdock.bytes": len(message.body)}
         span = self._tracer.start_span(f"message {message.source}", context=_context(given), attributes=about)
         trace = str(_traceparent(span))
         self._messages[trace] = span

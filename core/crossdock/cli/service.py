@@ -76,7 +76,7 @@ class Service:
         readers = project.serve.metrics
         methods = methods_of(readers.auth, plugins, "auth of serve.metrics") if readers else {}
         watch = Watch(store, pool.condition, metrics, methods, lambda: clock.next_tick)
-        addresses, waking = addresses_of(project, plugins), _Waking(store, pool.wake)
+        addresses, waking = addresses_of(project, plugins), _Waking(store, pool.wake, plugins)
         app = inbox(addresses, waking, runs=store.history, version=version, watch=watch)
         server = Server(configuration(app))
         server.capture_signals = nullcontext  # type: ignore[assignment] # they are ours
@@ -155,20 +155,24 @@ def _check(forks: Forks) -> None:
 class _Waking:
     """The store as the inbox sees it: what it keeps wakes the workers."""
 
-    def __init__(self, store: Store, wake: Callable[..., None]) -> None:
+    def __init__(self, store: Store, wake: Callable[..., None], plugins: Plugins) -> None:
         self._store = store
         self._wake = wake
+        self._plugins = plugins
 
     def accept_soon(self, message: NewMessage) -> "Future[Accepted]":
         """Keep a message."""
+        message = self._plugins.message_received(message)
         future = self._store.accept_soon(message)
         future.add_done_callback(partial(self._kept, message))
         return future
 
     def _kept(self, message: NewMessage, future: "Future[Accepted]") -> None:
         self._wake()
-        if not future.cancelled() and future.exception() is None:
-            _log_accepted(message, future.result())
+        accepted = None if future.cancelled() or future.exception() is not None else future.result()
+        self._plugins.message_accepted(message, accepted)
+        if accepted is not None:
+            _log_accepted(message, accepted)
 
 
 def _log_accepted(message: NewMessage, accepted: Accepted) -> None:

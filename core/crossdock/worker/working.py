@@ -17,6 +17,7 @@ from crossdock.credentials import resolved
 from crossdock.decoding import decode
 from crossdock.error_record import error_record
 from crossdock.errors import CrossdockError
+from crossdock.otel import is_for_runs
 from crossdock.plugins import Plugins, hookimpl
 from crossdock.redaction import Redactor
 from crossdock.retrying import retried_steps
@@ -107,7 +108,8 @@ def _register_adaptors(plugins: Plugins) -> None:
 def _hide_environment(seen: Iterable[str]) -> None:
     """Take from the environment what the run is not to see, such as the secrets of others."""
     for name in os.environ.keys() - {*ALWAYS_SEEN, *seen}:
-        del os.environ[name]
+        if not is_for_runs(name):
+            del os.environ[name]
 
 
 def _kept(steps: Iterable["StepEnd"]) -> list[Ended]:
