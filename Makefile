@@ -7,7 +7,7 @@ PACKAGES := core adaptors/http adaptors/postgresql adaptors/dhis2
 INSTALLED := .venv/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check bench bench-serve soak check-httpx2 format wheels clean
+.PHONY: help demo test check docs bench bench-serve soak check-httpx2 format wheels clean
 
 help: ## List the targets
 	@echo "make TARGET, where TARGET is one of:"
@@ -25,6 +25,9 @@ check: $(INSTALLED) ## Check style, types, the floors of the packages and the co
 	$(RUN) -m mypy
 	.venv/bin/lint-imports --no-cache --no-logo
 	$(RUN) -m pytest -q tests/test_documents.py
+
+docs: $(INSTALLED) ## Build the documentation into docs/_build/html; a warning is an error
+	$(RUN) -m sphinx --quiet --fail-on-warning --keep-going -b html docs docs/_build/html
 
 bench: $(INSTALLED) ## Measure the costs of crossdock beside the bare libraries
 	$(RUN) tests/benchmarks/run.py
@@ -50,7 +53,7 @@ wheels: $(INSTALLED) ## Build the wheels of all distributions into dist/
 	@for package in $(PACKAGES); do $(RUN) -m build --wheel --no-isolation --outdir dist $$package || exit 1; done
 
 clean: ## Remove all that was made here
-	rm -rf .venv .demo .httpx2 dist .mypy_cache .pytest_cache .ruff_cache
+	rm -rf .venv .demo .httpx2 dist docs/_build .mypy_cache .pytest_cache .ruff_cache
 
 $(INSTALLED): pyproject.toml $(addsuffix /pyproject.toml,$(PACKAGES))
 	@echo "Making .venv and installing the packages into it (about a minute) …"

@@ -17,8 +17,8 @@ from typing import Any, NamedTuple
 from xml.etree.ElementTree import canonicalize
 
 import pytest
+from crossdock.testing import Postgres
 from fix_command import Crossdock, Done, WriteJson
-from fix_postgres import Postgres
 from fix_systems import Described, Systems, json_of
 
 FOLDER = Path(__file__).parent / "acceptance"

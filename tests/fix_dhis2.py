@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 from crossdock import Run
+from crossdock.testing import RunJob
 from crossdock_dhis2.testing import FakeDhis2, Request
-from fix_run import RunJob
 
 RunDhis2 = Callable[..., Run]
 

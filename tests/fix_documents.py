@@ -8,7 +8,8 @@ ROOT = Path(__file__).parent.parent
 DOCUMENTS = sorted(
     path
     for path in ROOT.rglob("*.md")
-    if not {".venv", ".demo", "node_modules", "scaffold"} & set(path.relative_to(ROOT).parts)
+    if not {".venv", ".demo", "node_modules", "scaffold", "cookiecutter-adaptor", "tutorial", "_build"}
+    & set(path.relative_to(ROOT).parts)
 )
 
 

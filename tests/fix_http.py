@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 from crossdock import Run
-from fix_run import RunJob
+from crossdock.testing import RunJob
 from pytest_httpserver import HTTPServer
 
 RunHttp = Callable[..., Run]

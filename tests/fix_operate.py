@@ -6,6 +6,7 @@ import pytest
 from crossdock.store.records import Finish, NewMessage, NewRun
 from crossdock.store.store import Store
 from fix_serve import Served
+from fix_store import as_url
 
 PROJECT = """
 workflows:
@@ -40,9 +41,15 @@ job = Job(load)
 """
 
 
-@pytest.fixture
-def operated(served: Served) -> Served:
-    """A project of two steps; the second one fails as long as there is no file ``works``."""
+ON_SQLITE = pytest.mark.parametrize("operated", ["sqlite"], indirect=True)
+"""For what is about the file of a store."""
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def operated(served: Served, request: pytest.FixtureRequest) -> Served:
+    """A project of two steps, once with each kind of store; the second step fails as long as there is no file ``works``."""
+    if request.param == "postgresql":
+        served.store_url = as_url(request.getfixturevalue("postgres").dsn)
     served.write(PROJECT, check=CHECK, load=LOAD)
     return served
 
@@ -50,7 +57,7 @@ def operated(served: Served) -> Served:
 @pytest.fixture
 def operated_store(operated: Served) -> Iterator[Store]:
     """The store of the project, without a server."""
-    with Store("sqlite:///.crossdock/crossdock.db", folder=operated.folder) as store:
+    with operated.store(create=True) as store:
         yield store
 
 

@@ -9,7 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
-from fix_postgres import Postgres
+from crossdock.testing import Postgres
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 _SSL_REQUEST = b"\x00\x00\x00\x08\x04\xd2\x16\x2f"

@@ -83,17 +83,25 @@ class Server:
         self._lines.close()
 
 
+STORE = "sqlite:///.crossdock/crossdock.db"
+
+
 class Served:
     """A project in a folder, and the servers that serve it one after another."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self.store_url = STORE
         self.servers: list[Server] = []
         (folder / "jobs").mkdir()
 
     def write(self, project: str, **jobs: str) -> None:
         """Write the project file and the files of its jobs."""
-        (self.folder / "project.yaml").write_text(textwrap.dedent(project), encoding="utf-8")
+        text = textwrap.dedent(project)
+        if self.store_url != STORE:
+            (self.folder / "store.txt").write_text(self.store_url, encoding="utf-8")
+            text = f'store: "file:{self.folder}/store.txt"\n{text}'
+        (self.folder / "project.yaml").write_text(text, encoding="utf-8")
         for name, source in jobs.items():
             (self.folder / "jobs" / f"{name}.py").write_text(textwrap.dedent(source), encoding="utf-8")
 
@@ -120,9 +128,9 @@ class Served:
         except HTTPError as error:
             raise AssertionError(f"{error.code}: {error.read().decode()}") from None
 
-    def store(self) -> Store:
+    def store(self, *, create: bool = False) -> Store:
         """Open the store beside the server."""
-        return Store("sqlite:///.crossdock/crossdock.db", folder=self.folder, create=False)
+        return Store(self.store_url, folder=self.folder, create=create)
 
     def run(self, id_: str) -> RunDetails:
         """Wait for the end of a run, and give all of it."""

@@ -16,10 +16,10 @@ from crossdock.credentials import Credentials, known_fields
 from crossdock.decoding import decode
 from crossdock.redaction import Redactor
 from crossdock.state import encode
+from crossdock.testing import RunJob
 from crossdock_dhis2.testing import FakeDhis2
 from crossdock_http import HttpConfiguration
 from fix_documents import ROOT, Block, Row, blocks, code_in, rows
-from fix_run import RunJob
 from pytest_httpserver import HTTPServer
 from ruamel.yaml import YAML
 from werkzeug import Request, Response

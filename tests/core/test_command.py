@@ -112,7 +112,7 @@ def test_adaptors_show_one_operation(crossdock: Crossdock):
         (
             ["zzz"],
             2,
-            "There is no command 'zzz'. The commands are: adaptors, check, credentials, cursors, dead, doctor, export, graph, messages, new, project, prune, run, runs, serve, stats, trigger.",
+            "There is no command 'zzz'. The commands are: adaptors, check, credentials, cursors, dead, doctor, export, graph, messages, new, project, prune, run, runs, serve, stats, store, trigger.",
         ),
         (["adaptors", "lsit"], 2, "Did you mean 'list'?"),
         (["run", "job.py", "--outptu", "x"], 2, "Did you mean '--output'?"),

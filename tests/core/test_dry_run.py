@@ -26,9 +26,9 @@ from crossdock import (
 from crossdock.errors import ArgumentError, StateEncodingError
 from crossdock.plan import NO_ANSWER
 from crossdock.scope import open_run
+from crossdock.testing import RunJob
 from fix_command import Crossdock, Done, WriteJob, WriteJson
 from fix_distribution import Install, path_of
-from fix_run import RunJob
 from pydantic import BaseModel, SecretStr
 
 

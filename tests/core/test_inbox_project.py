@@ -1,6 +1,7 @@
 """The webhook triggers of a project file become addresses of the inbox."""
 
 import json
+from datetime import timedelta
 
 import pytest
 from crossdock.errors import CredentialError
@@ -69,7 +70,7 @@ def test_triggers_with_one_address_are_one_address_with_the_terms_that_are_writt
     assert list(visits.methods) == ["api_key 1", "api_key 2"]
     assert visits.schema == {"required": ["form"]}
     assert report[3:8] == ("any", "last", True, True, 1000)
-    assert report[9:] == ("visit.id", None, "accepted", "after_run", 120, True)
+    assert report[9:] == ("visit.id", None, timedelta(days=7), "accepted", "after_run", 120, True)
     assert (off.targets, off.enabled) == ([], False)
 
 

@@ -43,10 +43,13 @@ class Worker(threading.Thread):
     ("ends", "status", "body"),
     [
         ({"report": ("success", {})}, 200, {}),
-        ({"report": ("partial", {})}, 200, {}),
         ({"report": ("success", {"reply": {"status": 201, "body": {"id": 7}}})}, 201, {"id": 7}),
         ({"report": ("success", {"reply": {"body": [1, None]}})}, 200, [1, None]),
         ({"report": ("success", {"reply": {"status": 99, "body": "x"}})}, 200, "x"),
+        ({"report": ("partial", {"reply": {"body": "some"}})}, 207, "some"),
+        ({"report": ("partial", {"reply": {"status": 200}})}, 200, {}),
+        ({"report": ("failed", {"reply": {"body": "no"}})}, 422, "no"),
+        ({"report": ("success", {"reply": {"body": 1}}), "visits": ("partial", {})}, 207, 1),
         ({"report": ("failed", {"reply": {"status": 418, "body": "teapot"}})}, 418, "teapot"),
         ({"report": ("success", {}), "visits": ("success", {"reply": {"body": "visits"}})}, 200, "visits"),
     ],
@@ -61,6 +64,16 @@ def test_a_sender_that_waits_gets_what_the_job_replies(server, ends, status, bod
     assert (answer.status, json.loads(answer.body)) == (status, body)
     assert len(answer.headers["x-run-ids"].split(",")) == len(ends)
     assert answer.headers["x-message-id"] in server.acknowledged
+
+
+def test_a_sender_that_waits_learns_that_only_a_part_succeeded(server):
+    worker = Worker(server, {"report": ("partial", {"data": {"name": "Amina"}})})
+    worker.start()
+
+    answer = server.post("/inbox/wait")
+
+    worker.join()
+    assert (answer.status, answer.json) == (207, {"outcome": "partial", "message_id": answer.headers["x-message-id"]})
 
 
 def test_an_answer_without_a_body_has_none(server):

@@ -1,12 +1,14 @@
 """What an operator does with the store of a project, through the real command, while a server runs and beside it."""
 
 import json
+import os
+import pty
 
 import pytest
 from crossdock.store.records import Search
 from crossdock.store.store import Store
-from fix_command import Crossdock
-from fix_operate import CHECK, LOAD, PROJECT, accept, given_up
+from fix_command import Crossdock, StartCrossdock
+from fix_operate import CHECK, LOAD, ON_SQLITE, PROJECT, accept, given_up
 from fix_serve import Served
 
 
@@ -42,6 +44,34 @@ def test_lists_are_filtered_and_have_no_payload(operated_store: Store, crossdock
     assert found("--since", "1 hour") == [second, first]
     assert found("--until", "1 hour") == []
     assert found("--since", "2024-05-02", "--limit", "1") == [second]
+
+
+@ON_SQLITE
+@pytest.mark.parametrize(
+    ("command", "heads"),
+    [
+        ("runs list", "RUN WORKFLOW STATE OUTCOME QUEUED (UTC)"),
+        ("messages list", "MESSAGE KIND SOURCE RECEIVED (UTC) BYTES"),
+        ("dead list", "RUN WORKFLOW STATE OUTCOME QUEUED (UTC)"),
+        ("stats", "WORKFLOW WAITING RUNNING DEAD ENDED FAILED ITEMS"),
+    ],
+)
+def test_a_table_fits_the_terminal(
+    operated_store: Store, start_crossdock: StartCrossdock, crossdock: Crossdock, command: str, heads: str
+):
+    given_up(operated_store)
+    operated_store.cancel(accept(operated_store))
+    end, terminal = pty.openpty()
+
+    assert start_crossdock(*command.split(), env={"COLUMNS": "80"}, stdout=terminal).wait(60) == 0
+    os.close(terminal)
+    shown = os.read(end, 4000).decode().splitlines()
+    os.close(end)
+
+    assert " ".join(shown[0].split()) == heads
+    assert max(map(len, shown)) <= 80
+    assert len(shown) == len(crossdock(*command.split()).stdout.splitlines())
+    assert " ".join(crossdock(*command.split()).stdout.split("\n")[0].split()).startswith(heads + " ")
 
 
 def test_a_time_that_is_none_is_wrong_usage(operated_store: Store, crossdock: Crossdock):
@@ -129,6 +159,7 @@ def test_a_project_that_was_never_served_has_nothing_to_show(operated: Served, c
     assert not (operated.folder / ".crossdock").exists()
 
 
+@ON_SQLITE
 def test_the_store_of_another_environment_is_another_one(operated: Served, crossdock: Crossdock):
     operated.write(PROJECT + "environments:\n  test: {settings: {}}\n", check=CHECK, load=LOAD)
     folder = operated.folder / ".crossdock" / "environments" / "test"

@@ -3,6 +3,7 @@
 import json
 
 import pytest
+from crossdock.store.records import NewMessage
 from crossdock.store.store import Store
 from fix_command import Crossdock
 from fix_operate import accept, given_up
@@ -196,9 +197,24 @@ def test_what_was_erased_is_neither_shown_nor_replayed(operated: Served, operate
         refused = crossdock(*command)
         assert refused.returncode == 3
         assert "was erased" in refused.stderr
-    files = b"".join(file.read_bytes() for file in (operated.folder / ".crossdock").iterdir())
-    assert b"Amina" not in files
-    assert b"Juma" not in files
+    if operated_store.file is not None:
+        files = b"".join(file.read_bytes() for file in operated_store.file.parent.iterdir())
+        assert b"Amina" not in files
+        assert b"Juma" not in files
+
+
+def test_of_several_messages_those_that_can_be_are_erased(operated_store: Store, crossdock: Crossdock):
+    ids = [operated_store.accept(NewMessage("visits", b'{"id": "Amina"}')).message for _ in range(2)]
+    busy = operated_store.history.run(accept(operated_store)).message.id
+    assert operated_store.claim("worker") is not None
+
+    done = crossdock("messages", "erase", ids[0], "nobody", busy, ids[1])
+
+    assert (done.returncode, done.json) == (3, ids)
+    assert "there is no message 'nobody'" in done.stderr
+    assert "a worker is busy with the run" in done.stderr
+    assert "2 erased" in done.stderr
+    assert [operated_store.history.message(id_).body for id_ in (*ids, busy)] == [None, None, b'{"id": 7}']
 
 
 @pytest.mark.parametrize(

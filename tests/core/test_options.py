@@ -8,9 +8,9 @@ from crossdock import Adaptor, State, each, operation
 from crossdock.checking.check import check
 from crossdock.errors import ArgumentError, JobLoadError, OptionError
 from crossdock.job import load_job
+from crossdock.testing import RunJob
 from fix_command import Crossdock, WriteJob
 from fix_distribution import Install, path_of
-from fix_run import RunJob
 
 adaptor = Adaptor("mail", renamed={"successCodes": "ok", "parseAs": "parse", "to": "recipient"})
 

@@ -78,6 +78,12 @@ RED: dict[Code, list[str]] = {
     Code.WRONG_VALUE: [
         "name: [clinic]  # ! name is a list, not a text\n" + STEPS,
         "store: redis://x  # ! the address of no store\n" + STEPS,
+        visits(f"steps: {{{LOAD}}}", "notify: {webhook: ops.example.org}  # ! is no address"),
+        visits(
+            f"steps: {{{LOAD}}}",
+            "notify: {workflow: alarm, headers: {X-Key: 'env:K'}}  # ! stand beside no webhook",
+            more=f"  alarm: {{steps: {{{LOAD}}}}}\n",
+        ),
         "workflows: [visits]  # ! workflows is a list, not a mapping\n",
         steps(
             "load: {job: jobs/load.py, next: {report: on_job_success}}  # ! Did you mean on_success?",
@@ -108,6 +114,7 @@ RED: dict[Code, list[str]] = {
         triggers("form: {webhook: visits, include: '{\"form\"'}  # ! include is not JSON"),
         triggers("form: {webhook: visits, include: 7}  # ! include is of type int"),
         triggers("form: {webhook: visits, ack: yes}  # ! none of 'ok' or 'accepted'"),
+        triggers("form: {webhook: visits, idempotency: {path: id, header: X-Id}}  # ! stands beside path"),
         triggers("form: {webhook: visits, schema: jobs/load.py}  # ! is no JSON Schema: it is not JSON"),
         triggers(
             "up: {after: {success: other, failure: other}}  # ! stands beside success",
@@ -195,6 +202,14 @@ RED: dict[Code, list[str]] = {
         ),
         steps("load: {workflow: visits}  # ! the workflows run each other in a circle: visits → visits"),
         triggers("up: {after: {failure: visits}}  # ! the workflows start each other in a circle"),
+        visits(f"steps: {{{LOAD}}}", "notify: {workflow: visits}  # ! the workflows tell each other in a circle"),
+        visits(
+            f"steps: {{{LOAD}}}",
+            "notify:",
+            "  - {webhook: 'env:OPS'}",
+            "  - {workflow: alarm}",
+            more=f"  alarm: {{notify: {{workflow: visits}}, steps: {{{LOAD}}}}}  # ! tell each other in a circle\n",
+        ),
     ],
     Code.FILE_MISSING: [
         steps("load: {job: jobs/lod.py}  # ! Did you mean jobs/load.py?"),
@@ -343,7 +358,8 @@ workflows:
     retention: {payloads: 1 day}
     notify:
       - {workflow: alarm, on: [dead], silent_for: 2 days}
-      - {webhook: "env:OPS"}
+      - {webhook: "env:OPS", headers: {X-Key: "env:OPS_KEY"}}
+      - {webhook: "https://ops.example.org/notices?from=clinic"}
     triggers:
       form:
         webhook: visits

@@ -3,7 +3,7 @@
 import pytest
 from crossdock import JobError, each, put_aside, save_cursor, set_data
 from crossdock.errors import NoRunError
-from fix_run import RunJob
+from crossdock.testing import RunJob
 
 ITEMS = [{"id": "a", "at": "2024-05-01"}, {"id": "b", "at": "2024-05-02"}, {"id": "c", "at": "2024-05-03"}]
 

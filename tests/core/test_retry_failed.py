@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 from crossdock import Job, each, when
+from crossdock.testing import RunJob
 from fix_command import Crossdock, Done, WriteJob, WriteJson
-from fix_run import RunJob
 
 JOB = """
 from pathlib import Path

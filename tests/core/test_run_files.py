@@ -11,8 +11,8 @@ import pytest
 from crossdock import Run, each, in_run, run_file, set_data
 from crossdock.errors import FileNameError, NoRunError
 from crossdock.scope import open_run
+from crossdock.testing import RunJob
 from fix_command import Crossdock, StartCrossdock, WriteJob
-from fix_run import RunJob
 
 KEEPS = """
 import os, threading

@@ -112,17 +112,78 @@ def test_cursors_whose_work_is_committed_stay_however_the_run_ends(store):
     assert cursors(store) == {"of_step": 2, "on_the_way": {"a": [1]}}
 
 
-def test_the_end_of_a_run_and_what_follows_from_it_are_one(store):
+def follow(run, end, at):
+    """Let each end of a run of visits start one of report, which is told what is known then."""
+    told = f"{run.run} {run.message.body.decode()} {end.outcome} {(end.error or {}).get('code')} {at:%H:%M:%S}"
+    return [message(told.encode(), "report")._replace(kind="flow")] if run.workflow == "visits" else []
+
+
+def test_the_end_of_a_run_and_what_follows_from_it_are_one(open_store):
+    store = open_store(follow=follow)
     store.accept(message())
     run = claimed(store)
 
-    store.finish(run, Finish("success", messages=[message(b'{"data": 1}', "report")._replace(kind="flow")]))
+    store.finish(run, Finish("success"))
 
     follower = claimed(store)
-    assert (follower.workflow, follower.message.kind, follower.message.body) == ("report", "flow", b'{"data": 1}')
+    assert (follower.workflow, follower.message.kind) == ("report", "flow")
+    assert follower.message.body == f'{run.run} {{"id": 7}} success None 10:00:00'.encode()
 
 
-def test_a_stale_end_starts_nothing(store, clock):
+@pytest.mark.parametrize(
+    ("end", "state", "follows"),
+    [
+        (Finish("failed", again=Again(0)), "available", 0),
+        (Finish("refused", dead=True), "dead", 1),
+        (Finish("unknown"), "ended", 1),
+        (Finish("killed"), "ended", 1),
+    ],
+)
+def test_only_from_the_end_of_a_run_something_follows(open_store, end, state, follows):
+    store = open_store(follow=follow)
+    store.accept(message())
+
+    assert store.finish(claimed(store), end) == state
+
+    assert [run.workflow for run in store.history.runs(Search("report"))] == ["report"] * follows
+
+
+def test_from_a_run_that_dies_with_its_worker_follows_the_same(open_store, clock):
+    """RT-24: nobody is left to say that it ended but the one who finds out."""
+    store = open_store(follow=follow)
+    (id_,) = store.accept(message()).runs
+    for _ in range(3):
+        assert claimed(store, lease=30).run == id_
+        store.tidy()
+        clock.pass_(31)
+
+    assert store.tidy() == 1
+    assert store.tidy() == 0
+
+    follower = claimed(store)
+    assert follower.message.body == f'{id_} {{"id": 7}} crashed worker_gone 10:01:33'.encode()
+    assert store.claim("worker") is None
+    details = store.history.run(id_)
+    assert (details.run.state, details.run.error_code) == ("dead", "worker_gone")
+    assert details.error["message"] == "the worker of attempt 3 was gone before its end"
+
+
+def test_a_run_that_was_cancelled_and_whose_worker_is_gone_starts_nothing(open_store, clock):
+    store = open_store(follow=follow)
+    store.accept(message())
+    for _ in range(3):
+        run = claimed(store, lease=30)
+        store.tidy()
+        clock.pass_(31)
+    store.cancel(run.run)
+
+    assert store.tidy() == 1
+
+    assert [(run.workflow, run.outcome) for run in store.history.runs(Search())] == [("visits", "cancelled")]
+
+
+def test_a_stale_end_starts_nothing(open_store, clock):
+    store = open_store(follow=follow)
     store.accept(message())
     run = claimed(store, lease=30)
     store.tidy()
@@ -130,7 +191,7 @@ def test_a_stale_end_starts_nothing(store, clock):
     store.tidy()
 
     with pytest.raises(Exception, match="lost its lease"):
-        store.finish(run, Finish("success", messages=[message(b"{}", "report")]))
+        store.finish(run, Finish("success"))
 
     assert [one.workflow for one in store.history.runs(Search())] == ["visits"]
 

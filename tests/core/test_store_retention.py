@@ -164,11 +164,22 @@ def test_all_that_holds_a_text_is_erased(store):
     hit, miss = whole_run(store), store.accept(message(b"other"))
     escaped = store.accept(message(rb'{"name": "J\u00fcrgen"}')._replace(runs=[]))
 
-    assert store.erase_text(CANARY) == [hit.message.id]
-    assert store.erase_text("Jürgen") == [escaped.message]
+    assert store.erase_text(CANARY) == ([hit.message.id], {})
+    assert store.erase_text("Jürgen") == ([escaped.message], {})
 
     assert CANARY not in payload(store, hit)
     assert store.history.message(miss.message).body == b"other"
+
+
+def test_of_all_that_holds_a_text_what_a_worker_is_busy_with_stays(store):
+    store.accept(message(BODY, "visits"))
+    busy = claimed(store)
+    waits = store.accept(message(BODY + b" ", "visits"))
+
+    assert store.erase_text(CANARY) == ([waits.message], {busy.message.id: busy.run})
+
+    assert store.history.message(busy.message.id).body == BODY
+    assert store.history.message(waits.message).body is None
 
 
 @pytest.mark.parametrize("how", ["prune", "prune history", "erase", "erase_text", "erase_all"])
@@ -193,7 +204,7 @@ def test_se_12_the_bytes_are_gone_from_the_files(tmp_path, clock, how):
             for run in runs:
                 store.erase(run.message.id)
         elif how == "erase_text":
-            assert len(store.erase_text(CANARY)) == 20
+            assert len(store.erase_text(CANARY).messages) == 20
         else:
             store.tidy()
 

@@ -524,9 +524,10 @@ def run_pytest(folder, *options):
     return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
 
 
-def test_the_example_of_the_readme_passes(tmp_path):
+@pytest.mark.parametrize("heading", ["Testing jobs and adaptors", "Testing against a faulty network"])
+def test_the_example_of_the_readme_passes(tmp_path, heading):
     readme = (ROOT / "core/README.md").read_text(encoding="utf-8")
-    section = readme.partition("## Testing against a faulty network")[2].partition("\n## ")[0]
+    section = readme.partition(f"## {heading}\n")[2].partition("\n## ")[0]
     example = re.search(r"^```python\n(.*?)^```$", section, re.MULTILINE | re.DOTALL)[1]
     (tmp_path / "test_example.py").write_text(example, encoding="utf-8")
 

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 from crossdock import Job, each, in_run, noted, operation, set_data, state, stop, when
 from crossdock.redaction import Redactor
+from crossdock.testing import RunJob
 from crossdock.trace import Trace, open_span
 from fix_command import Crossdock, WriteJob, WriteJson
-from fix_run import RunJob
 from fix_systems import Systems
 
 SECRET = "s3cret-Token/1"

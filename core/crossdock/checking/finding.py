@@ -67,6 +67,7 @@ class Code(StrEnum):
     ADAPTOR_NOT_ALLOWED = auto()
     ADVICE_MIXED_WRITES = auto()
     ADVICE_UNUSED_RESULT = auto()
+    ADVICE_NO_STORE = auto()
 
 
 class Finding(NamedTuple):

@@ -28,6 +28,11 @@ class Commands(click.Group):
         except CrossdockError as error:
             show_error(error)
             ctx.exit(exit_code(error))
+        except ModuleNotFoundError as error:
+            if error.name not in _OF_SERVING:
+                raise
+            show_error(_not_installed(error.name))
+            ctx.exit(EXIT_CODES["refused"])
         except KeyboardInterrupt:
             ctx.exit(EXIT_CODES["interrupted"])
 
@@ -41,14 +46,24 @@ class Commands(click.Group):
         super().add_command(cmd, name)
 
 
+_OF_SERVING = ("sqlalchemy", "alembic", "starlette", "uvicorn", "h11")
+"""What serving and the operator's commands need: an extra, since jobs run without."""
+
+
+def _not_installed(module: str) -> PluginError:
+    return PluginError(
+        f"what is served needs {module}, which is not installed", fix="Install it: pip install 'crossdock[serve]'."
+    )
+
+
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(package_name="crossdock", message="crossdock %(version)s")
 def cli() -> None:
     """Run jobs made of adaptors' operations against incoming data."""
 
 
-def main() -> None:
-    """Be the command ``crossdock``."""
+def add_commands() -> click.Group:
+    """Add our own commands, and give the group of them all."""
     from crossdock.cli.adaptors import adaptors
     from crossdock.cli.check import check
     from crossdock.cli.credentials import credentials
@@ -65,9 +80,8 @@ def main() -> None:
     from crossdock.cli.runs import runs
     from crossdock.cli.serve import serve
     from crossdock.cli.stats import stats
+    from crossdock.cli.store import store
     from crossdock.cli.trigger import trigger
-    from crossdock.errors import PluginError
-    from crossdock.plugins import Plugins
 
     for command in (
         run,
@@ -79,6 +93,7 @@ def main() -> None:
         stats,
         export,
         prune,
+        store,
         doctor,
         check,
         graph,
@@ -89,6 +104,15 @@ def main() -> None:
         project,
     ):
         cli.add_command(command)
+    return cli
+
+
+def main() -> None:
+    """Be the command ``crossdock``."""
+    from crossdock.errors import PluginError
+    from crossdock.plugins import Plugins
+
+    add_commands()
     plugins = Plugins()
     plugins.load()
     for name, error in plugins.broken.items():

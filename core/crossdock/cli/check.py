@@ -34,7 +34,7 @@ def check(paths: Sequence[str], credentials: str | None, *, strict: bool, as_jso
 
     Each finding is a line: file, line, code, what is wrong, what to do. The codes are explained in
     docs/check.md. The exit code is 3 if there are findings, and 0 if there are none; codes that
-    start with advice_ count only with --strict.
+    start with "advice" count only with --strict.
     """
     checked = _checked(paths or ["."], credentials)
     findings = checked.findings

@@ -4,9 +4,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from crossdock.cli.ending import say
-from crossdock.cli.operating import Place, as_json, limited, of_project, show_all, show_json, stored
-from crossdock.cli.runs import HEADS
+from crossdock.cli.ending import EXIT_CODES, say
+from crossdock.cli.operating import Place, as_json, existing_store, limited, of_project, show_all, show_each, stored
+from crossdock.cli.runs import HEADS, show_run
 
 if TYPE_CHECKING:
     from crossdock.store.store import Store
@@ -22,11 +22,22 @@ def dead() -> None:
 @of_project
 @as_json
 def list_(place: Place, limit: int, *, as_json: bool) -> None:
-    """List the runs that were given up, the newest first; `crossdock runs show` has all of one."""
+    """List the runs that were given up, the newest first."""
     from crossdock.store.records import Search  # imported late: --help needs none of it
 
     with stored(place) as store:
         show_all(store.history.runs(Search(outcome="dead")), HEADS, limit, as_json=as_json)
+
+
+@dead.command()
+@click.argument("run")
+@of_project
+@as_json
+def show(run: str, place: Place, *, as_json: bool) -> None:
+    """Show a run that was given up: why, what it received, and how far it came."""
+    with stored(place) as store:
+        _check_dead(store, (run,))
+        show_run(store.history.run(run), as_json=as_json)
 
 
 @dead.command()
@@ -35,12 +46,17 @@ def list_(place: Place, limit: int, *, as_json: bool) -> None:
 def replay(runs: tuple[str, ...], place: Place) -> None:
     """Run dead runs again, from their first step.
 
-    Standard output gets the id of the new run of each as JSON. All are looked up first: if one of
-    them is not dead, nothing is done.
+    The new runs use the project as it is now: what they died of may have been mended in it. Standard
+    output gets the id of the new run of each as JSON. All are looked up first: if one of them is not
+    dead, nothing is done. The exit code is 3 if one could not be run again; the others are.
     """
-    with stored(place) as store:
+    from crossdock.cli.repeating import Repeating  # imported late: --help needs none of it
+
+    project = place.project()
+    with existing_store(project) as store:
         _check_dead(store, runs)
-        show_json({run: store.retry(run) for run in runs})
+        refused = show_each(runs, Repeating(project, store, None, only_failed=False).repeat)
+    click.get_current_context().exit(EXIT_CODES["refused"] if refused else 0)
 
 
 @dead.command()

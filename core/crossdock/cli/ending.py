@@ -10,6 +10,9 @@ import click
 
 from crossdock.errors import CrossdockError, InputError, Outcome, OutputError
 
+WIDTH = 80
+"""How many columns a terminal has at least."""
+
 EXIT_CODES: dict[Outcome, int] = {
     "success": 0,
     "failed": 1,
@@ -145,3 +148,9 @@ def table(rows: list[list[Any]]) -> str:
     return "\n".join(
         "  ".join(str(cell).ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows
     )
+
+
+def wrapped(text: str, *, indent: int = 0) -> str:
+    """Break a text into lines that stand one below the other in a narrow terminal."""
+    blanks = " " * indent
+    return click.wrap_text(text, WIDTH, initial_indent=blanks, subsequent_indent=blanks)

@@ -1,16 +1,17 @@
 """``crossdock messages``: what was received, and what it starts when it is replayed."""
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 import click
 
-from crossdock.cli.ending import EXIT_CODES, say
+from crossdock.cli.ending import EXIT_CODES, say, show_error
 from crossdock.cli.operating import (
     Place,
     as_json,
+    existing_store,
     limited,
     of_project,
-    open_store,
     plain,
     searching,
     show_all,
@@ -20,17 +21,19 @@ from crossdock.cli.operating import (
     show_payload,
     stored,
 )
+from crossdock.errors import CrossdockError
 
 if TYPE_CHECKING:
     from crossdock.store.records import Search
+    from crossdock.store.store import Store
 
 _HEADS = {
     "MESSAGE": "id",
     "KIND": "kind",
     "SOURCE": "source",
-    "RECEIVED": "received_at",
+    "RECEIVED (UTC)": "received_at",
     "BYTES": "size",
-    "ERASED": "wiped_at",
+    "ERASED (UTC)": "wiped_at",
 }
 PAYLOAD = ("headers", "request", "body")
 
@@ -91,7 +94,7 @@ def replay(messages: tuple[str, ...], place: Place) -> None:
     from crossdock.cli.replaying import Replaying  # imported late: --help needs none of it
 
     project = place.project()
-    with open_store(project, create=False) as store:
+    with existing_store(project) as store:
         refused = show_each(messages, Replaying(project, store).replay)
     click.get_current_context().exit(EXIT_CODES["refused"] if refused else 0)
 
@@ -109,7 +112,7 @@ def edit_and_replay(message: str, body: BinaryIO, place: Place) -> None:
     from crossdock.cli.replaying import Replaying
 
     project = place.project()
-    with open_store(project, create=False) as store:
+    with existing_store(project) as store:
         show_json(Replaying(project, store).edit_and_replay(message, body.read()))
 
 
@@ -121,13 +124,35 @@ def erase(messages: tuple[str, ...], text: str | None, place: Place) -> None:
     """Erase the payloads of messages and all that their runs made of them, for good.
 
     What became of them stays known. `crossdock messages list --text` lists what --text would erase.
+    Standard output gets the ids of those that are erased as JSON. The exit code is 3 if one could not
+    be erased; the others are.
     """
     if bool(messages) == bool(text):
         raise click.UsageError("name the messages, or say --text TEXT")
     with stored(place) as store:
-        if text:
-            messages = tuple(store.erase_text(text))
-        else:
-            for message in messages:
-                store.erase(message)
-    say(f"{len(messages)} erased")
+        erased, refusals = _erased_by_text(store, text) if text else _erased(store, messages)
+    for refusal in refusals:
+        show_error(refusal)
+    show_json(erased)
+    say(f"{len(erased)} erased")
+    click.get_current_context().exit(EXIT_CODES["refused"] if refusals else 0)
+
+
+def _erased(store: "Store", messages: Iterable[str]) -> tuple[list[str], list[CrossdockError]]:
+    from crossdock.store.errors import NoRecordError, RunStateError  # imported late: --help needs none of it
+
+    erased, refusals = list[str](), list[CrossdockError]()
+    for message in messages:
+        try:
+            store.erase(message)
+            erased.append(message)
+        except (NoRecordError, RunStateError) as refusal:
+            refusals.append(refusal)
+    return erased, refusals
+
+
+def _erased_by_text(store: "Store", text: str) -> tuple[list[str], list[CrossdockError]]:
+    from crossdock.store.retention import busy_with  # imported late: --help needs none of it
+
+    done = store.erase_text(text)
+    return list(done.messages), [busy_with(run) for run in done.busy.values()]

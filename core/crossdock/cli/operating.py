@@ -2,19 +2,23 @@
 
 import functools
 import json
+import sys
 from base64 import b64encode
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from itertools import islice
+from shutil import get_terminal_size
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar, get_args
 
 import click
 
 from crossdock.cli.ending import say, show_error, table, write_result
-from crossdock.errors import InputError, Outcome, printable
+from crossdock.errors import InputError, Outcome, ProjectError, printable
 
 if TYPE_CHECKING:
     from crossdock.project.project import Project
+    from crossdock.project.shape import Retention as Kept
+    from crossdock.store.records import Retention
     from crossdock.store.store import Store
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -35,6 +39,9 @@ def _moment(_: click.Context, option: click.Parameter, text: str | None) -> date
         fault = f"{text!r} is no moment; write 2024-05-02T10:00, or how long ago: '2 hours'"
         raise click.BadParameter(fault, param=option) from None
     return moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
+
+
+_TIMES = ("queued_at", "received_at", "wiped_at", "oldest_waiting")
 
 
 class Place(NamedTuple):
@@ -107,28 +114,54 @@ def open_store(project: "Project", **options: Any) -> "Store":
 
     Args:
         project: The project.
-        options: What the store takes besides: ``create``, ``serving``, ``most_waiting``.
+        options: What the store takes besides: ``create``, ``upgrade``, ``serving``, ``most_waiting``.
+
+    Raises:
+        ProjectError: Its environment has no store of its own.
+        StoreError: It can't be opened.
     """
     from crossdock.references import resolve_reference
-    from crossdock.store.records import Retention
     from crossdock.store.store import Store
 
-    kept = project.retention
+    if project.store is None:
+        at = f"environments.{project.environment}"
+        message = f"{at} has no store, and what came for another environment must not run in it"
+        raise ProjectError(message, fix=f"Write {at}.store: an address of its own, or the same one if that is meant.")
     return Store(
         resolve_reference(project.store) or project.store,
         folder=project.folder,
-        keeping=Retention(kept.payloads, kept.history, erase_all=kept.erase_all, keep_failed=kept.keep_failed),
+        keeping=retention_of(project),
         **options,
     )
 
 
-def stored(place: Place) -> "Store":
-    """Open the store of the project at a place; it has to be there.
+def retention_of(project: "Project") -> "Retention":
+    """Give how long the store of a project keeps what."""
+    from crossdock.project.triggers import Webhook
+    from crossdock.store.records import Retention
+
+    def said(kept: "Kept") -> Retention:
+        return Retention(kept.payloads, kept.history, erase_all=kept.erase_all, keep_failed=kept.keep_failed)
+
+    own = {name: of.retention for name, of in project.definitions.items() if of.retention != project.retention}
+    triggers = [trigger for of in project.definitions.values() for trigger in of.triggers.values()]
+    windows = {one.path: one.idempotency.window for one in triggers if isinstance(one, Webhook) and one.enabled}
+    return said(project.retention)._replace(workflows={name: said(kept) for name, kept in own.items()}, windows=windows)
+
+
+def existing_store(project: "Project") -> "Store":
+    """Open the store of a project beside its server: it is neither made nor brought up to this version.
 
     Raises:
         StoreMissingError: Nothing was ever served.
+        OlderStoreError: An older crossdock made it, and its server may be at work.
     """
-    return open_store(place.project(), create=False)
+    return open_store(project, create=False, upgrade=False)
+
+
+def stored(place: Place) -> "Store":
+    """Open the store of the project at a place; see ``existing_store``."""
+    return existing_store(place.project())
 
 
 def show_all(
@@ -148,10 +181,26 @@ def show_all(
     if as_json:
         show_json(rows)
     elif rows:
-        lines = [cells(row, heads.values()) for row in rows]
-        write_result(table([list(heads), *lines]) + "\n", None)
+        show_table([list(heads), *(brief(row, heads.values()) for row in rows)])
     if len(found) > limit:
         say(f"there are more than {limit}; --limit shows more of them")
+
+
+def show_table(rows: list[list[str]]) -> None:
+    """Show a table; in a terminal that is too narrow for it, its last columns are left out."""
+    text = table(rows)
+    if sys.stdout.isatty():
+        width = get_terminal_size().columns
+        while len(rows[0]) > 1 and max(map(len, text.split("\n"))) > width:
+            rows = [row[:-1] for row in rows]
+            text = table(rows)
+    write_result(text + "\n", None)
+
+
+def brief(row: Mapping[str, Any], names: Iterable[str]) -> list[str]:
+    """Give what a line of a list has of a record: of a time no more than its minute, in UTC."""
+    said = {name: _cell(row[name]) for name in names}
+    return [text[:16].replace("T", " ") if name in _TIMES else text for name, text in said.items()]
 
 
 def show_json(value: Any) -> None:

@@ -52,8 +52,8 @@ class Repeating:
     def _causes(self, message: str) -> Iterator[str]:
         """Give the run whose end started something, the one whose end started that, and so on."""
         found = self._store.history.message(message)
-        while found.kind in ("flow", "catch") and found.request is not None:
-            run = str(found.request["run"])
+        while found.kind in ("flow", "catch", "notice") and "run" in (found.request or {}):
+            run = str((found.request or {})["run"])
             yield run
             try:
                 found = self._store.history.run(run).message

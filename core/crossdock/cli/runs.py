@@ -10,9 +10,9 @@ from crossdock.cli.operating import (
     Place,
     as_json,
     cells,
+    existing_store,
     limited,
     of_project,
-    open_store,
     plain,
     searching,
     show_all,
@@ -25,17 +25,17 @@ from crossdock.cli.operating import (
 )
 
 if TYPE_CHECKING:
-    from crossdock.store.records import Search
+    from crossdock.store.records import RunDetails, Search
 
 HEADS = {
     "RUN": "id",
     "WORKFLOW": "workflow",
     "STATE": "state",
     "OUTCOME": "outcome",
+    "QUEUED (UTC)": "queued_at",
     "ERROR": "error_code",
     "ATTEMPT": "attempt",
     "FAILED ITEMS": "failed_items",
-    "QUEUED": "queued_at",
 }
 
 _LINE = ["at", "level", "step", "text"]
@@ -64,7 +64,11 @@ def list_(search: "Search", place: Place, limit: int, *, as_json: bool) -> None:
 def show(run: str, place: Place, *, as_json: bool) -> None:
     """Show a run: its attempts, its steps, its error, and the states that they left."""
     with stored(place) as store:
-        found = store.history.run(run)
+        show_run(store.history.run(run), as_json=as_json)
+
+
+def show_run(found: "RunDetails", *, as_json: bool) -> None:
+    """Show all of a run but its log."""
     trace = found.message.traceparent
     details = plain(found) | {"trace": None if trace is None else trace.trace}
     show_json(details) if as_json else _show(details)
@@ -128,7 +132,7 @@ def retry(
     from crossdock.cli.repeating import Repeating  # imported late: --help needs none of it
 
     project = place.project()
-    with open_store(project, create=False) as store:
+    with existing_store(project) as store:
         repeating = Repeating(project, store, start, only_failed=only_failed)
         chosen = list(runs) or repeating.fitting(_checked(search))
         if dry_run:

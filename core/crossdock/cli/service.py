@@ -6,7 +6,7 @@ import os
 import pickle
 import signal
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from contextlib import nullcontext
 from functools import partial
@@ -21,6 +21,7 @@ from crossdock.plugins import Plugins
 from crossdock.project.project import Project
 from crossdock.redaction import Redactor
 from crossdock.server.addresses import addresses_of, methods_of
+from crossdock.server.authentication import Method
 from crossdock.server.inbox import inbox
 from crossdock.server.metrics import Metrics
 from crossdock.server.protocol import configuration
@@ -28,10 +29,12 @@ from crossdock.server.watch import Watch
 from crossdock.store.records import Accepted, NewMessage
 from crossdock.store.store import Store
 from crossdock.traceparent import HEADER, Traceparent
+from crossdock.worker import policy
 from crossdock.worker.clock import Clock
 from crossdock.worker.forking import Forks
 from crossdock.worker.housekeeping import Housekeeping
 from crossdock.worker.pool import Pool
+from crossdock.worker.silence import Silence
 
 _logger = logging.getLogger("crossdock.serve")
 
@@ -49,6 +52,7 @@ class Service:
         self._project = project
         self._forks = forks
         self._workers = workers
+        self._version = project.version()
 
     def run(self, host: str, port: int) -> int:
         """Serve until a signal says to end, and give the exit code.
@@ -60,22 +64,23 @@ class Service:
         Raises:
             CrossdockError: It can't be served; nothing was received.
         """
-        with _listening(host, port) as listening, self._store() as store:
-            _check(self._forks)
+        with listen_at(host, port) as listening, self._store() as store:
+            check_jobs(self._forks)
             return asyncio.run(self._serve(store, listening))
 
     def _store(self) -> Store:
-        return open_store(self._project, serving=True, most_waiting=self._project.serve.max_pending)
+        follow = partial(policy.following, self._project, self._version)
+        return open_store(self._project, serving=True, most_waiting=self._project.serve.max_pending, follow=follow)
 
     async def _serve(self, store: Store, listening: socket.socket) -> int:
-        project, version = self._project, self._project.version()
+        project, version = self._project, self._version
         plugins, metrics = Plugins(), Metrics()
         plugins.load()
         pool = Pool(project, version, store, self._forks, self._workers, metrics=metrics)
-        clock, housekeeping = Clock(project, version, store, on_tick=pool.wake), Housekeeping(store, pool.wake)
-        readers = project.serve.metrics
-        methods = methods_of(readers.auth, plugins, "auth of serve.metrics") if readers else {}
-        watch = Watch(store, pool.condition, metrics, methods, lambda: clock.next_tick)
+        clock = Clock(project, version, store, on_tick=pool.wake)
+        silence = Silence(project, version, store, on_notice=pool.wake)
+        housekeeping = Housekeeping(store, pool.wake, silence)
+        watch = Watch(store, pool.condition, metrics, _readers(project, plugins), lambda: clock.next_tick)
         addresses, waking = addresses_of(project, plugins), _Waking(store, pool.wake, plugins)
         app = inbox(addresses, waking, runs=store.history, version=version, watch=watch)
         server = Server(configuration(app))
@@ -96,6 +101,12 @@ class Service:
         return 0
 
 
+def _readers(project: Project, plugins: Plugins) -> Mapping[str, Method]:
+    """Give how somebody proves that it may see more of the metrics than totals."""
+    metrics = project.serve.metrics
+    return {} if metrics is None else methods_of(metrics.auth, plugins, "auth of serve.metrics")
+
+
 def _told_to_end() -> asyncio.Event:
     """Give what is set by the first signal that says to end."""
     loop, told = asyncio.get_running_loop(), asyncio.Event()
@@ -112,7 +123,7 @@ def _on_signal(number: signal.Signals, told: asyncio.Event) -> None:
     told.set()
 
 
-def _listening(host: str, port: int) -> socket.socket:
+def listen_at(host: str, port: int) -> socket.socket:
     """Listen at an address.
 
     Raises:
@@ -127,7 +138,7 @@ def _listening(host: str, port: int) -> socket.socket:
         raise ServerError(message, fix="Stop what uses the port, or choose another one: --port.") from None
 
 
-def _check(forks: Forks) -> None:
+def check_jobs(forks: Forks) -> None:
     """Refuse a project whose workflows can't be run, in a child: its jobs are loaded for that.
 
     Raises:

@@ -4,17 +4,16 @@ from typing import Any
 
 import click
 
-from crossdock.cli.ending import table, write_result
-from crossdock.cli.operating import Place, as_json, cells, of_project, plain, show_json, stored
+from crossdock.cli.operating import Place, as_json, brief, of_project, plain, show_json, show_table, stored
 
 _HEADS = {
     "WORKFLOW": "workflow",
     "WAITING": "waiting",
     "RUNNING": "running",
     "DEAD": "dead",
-    "FAILED ITEMS": "failed_items",
-    "OLDEST WAITING": "oldest_waiting",
     "ENDED": "ended",
+    "FAILED ITEMS": "failed_items",
+    "OLDEST WAITING (UTC)": "oldest_waiting",
 }
 
 
@@ -28,8 +27,7 @@ def stats(place: Place, *, as_json: bool) -> None:
     if as_json:
         show_json(rows)
     elif rows:
-        lines = [cells(row | {"ended": _counts(row["ended"])}, _HEADS.values()) for row in rows]
-        write_result(table([list(_HEADS), *lines]) + "\n", None)
+        show_table([list(_HEADS), *(brief(row | {"ended": _counts(row["ended"])}, _HEADS.values()) for row in rows)])
 
 
 def _counts(ended: dict[str, Any]) -> str:

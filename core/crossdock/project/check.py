@@ -62,7 +62,7 @@ class _ProjectCheck:
         return {key: value for other in environments for key, value in other.credentials.get(name, {}).items()}
 
     def findings(self) -> Iterator[Finding]:
-        """Find credentials that don't fit their adaptor or their step, and settings that are not there."""
+        """Find credentials that don't fit their adaptor or their step, settings that are not there, and shared stores."""
         for name, credential in self._shape.credentials.items():
             yield from self._of_credential(name, credential.adaptor)
         for workflow, definition in self._shape.workflows.items():
@@ -70,6 +70,15 @@ class _ProjectCheck:
                 yield from self._of_step(("workflows", workflow, "steps", step), runs)
         for file in self._files.read:
             yield from self._settings_read(file)
+        yield from self._stores()
+
+    def _stores(self) -> Iterator[Finding]:
+        """Find environments that can't be served, since the project's store is for another one."""
+        for name in self._shape.environments:
+            if self._shape.store_of(name) is None:
+                message = f"environments.{name} has no store of its own, and can't be served"
+                fix = "Give it one: store: …; or say store: env:NAME for all, if each has its own machine."
+                yield self._source.finding(("environments", name), Code.ADVICE_NO_STORE, message, fix)
 
     def _of_credential(self, name: str, adaptor: str) -> Iterator[Finding]:
         """Check the fields of a credential, as each environment has them."""

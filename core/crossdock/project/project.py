@@ -7,12 +7,13 @@ from typing import Any
 
 from crossdock.errors import InputError, closest
 from crossdock.job import Job, load_function, load_job
+from crossdock.project import posting
 from crossdock.project.shape import (
-    STORE,
     AdaptorChoice,
     EachDefinition,
     EdgeDefinition,
     Environment,
+    Notice,
     ProjectFile,
     Retention,
     Serve,
@@ -37,11 +38,12 @@ class Project:
         self.folder = file.parent
         self.name = shape.name or self.folder.resolve().name
         self.environment = environment
-        self.store: str = _store_of(shape, environment)
         self.serve: Serve = shape.serve
         self.retention: Retention = shape.retention
         self.adaptors: AdaptorChoice = shape.adaptors
         other = _environment(file, shape, environment)
+        self.store: str | None = shape.store_of(environment)
+        """Where messages and runs are kept; None if its environment has no store of its own and needs one."""
         self.settings = shape.settings | other.settings
         """What jobs read as ``settings.name``."""
         own = {name: credential.model_dump() for name, credential in shape.credentials.items()}
@@ -49,6 +51,13 @@ class Project:
         """Name → fields, with the adaptor's name under ``adaptor``; references stand as they are written."""
         self.definitions: dict[str, WorkflowDefinition] = {name: shape.definition(name) for name in shape.workflows}
         """What is said of each workflow: its triggers, limits, retries; what holds for all is filled in."""
+        self.posts: dict[str, Notice] = {
+            self.told(name, number, notice): notice
+            for name, definition in self.definitions.items()
+            for number, notice in enumerate(definition.notify, 1)
+            if notice.webhook is not None
+        }
+        """The notices that are posted, by the name of the workflow that does it, which is in no file."""
 
     @property
     def workflow_names(self) -> tuple[str, ...]:
@@ -65,6 +74,8 @@ class Project:
             InputError: There is no such workflow.
             JobLoadError: A file of it can't be loaded.
         """
+        if name in self.posts:
+            return posting.posting(name)
         definition = self.definition(name)
         return Workflow(name, *(self._step(step, runs) for step, runs in definition.steps.items()))
 
@@ -87,6 +98,8 @@ class Project:
 
     def credentials_of(self, name: str) -> dict[str, dict[str, Any]]:
         """Give the credentials that the steps of a workflow may use, as ``Run`` takes them."""
+        if name in self.posts:
+            return posting.credentials_for(self.posts[name])
         used = set(self._used(name))
         return {credential: fields for credential, fields in self.credentials.items() if credential in used}
 
@@ -101,12 +114,24 @@ class Project:
 
     def definition(self, name: str) -> WorkflowDefinition:
         """Give what is said of a workflow; the arguments and errors are those of ``workflow``."""
+        if name in self.posts:
+            return posting.DEFINITION
         if name not in self.definitions:
             close = closest(name, self.definitions)
             names = ", ".join(self.definitions) or "none"
             fix = f"Did you mean {close}?" if close else "Name one of its workflows."
             raise InputError(f"{self.file} has no workflow {name!r:.60}; it has {names}", fix=fix)
         return self.definitions[name]
+
+    def told(self, workflow: str, number: int, notice: Notice) -> str:
+        """Give the name of the workflow that is run for a notice.
+
+        Args:
+            workflow: What the notice is about.
+            number: Its place in the list of that workflow, from 1.
+            notice: The notice.
+        """
+        return notice.workflow or f"notify:{workflow}:{number}"
 
     def _step(self, name: str, runs: StepDefinition) -> Step:
         return Step(
@@ -146,13 +171,6 @@ class _Contains:
 
 def _each(each: EachDefinition) -> Each:
     return Each(each.items, each.key, each.concurrency, each.on_error)
-
-
-def _store_of(shape: ProjectFile, environment: str | None) -> str:
-    """Give the store: what is accepted for one environment must not run in another."""
-    if environment is None or shape.store != STORE:
-        return shape.store
-    return STORE.replace("crossdock.db", f"environments/{environment}/crossdock.db")
 
 
 def _environment(file: Path, shape: ProjectFile, name: str | None) -> Environment:

@@ -76,8 +76,9 @@ def workflows_are_there(source: Source, shape: ProjectFile) -> Iterator[Finding]
 
 
 def workflows_run_in_no_circle(source: Source, shape: ProjectFile) -> Iterator[Finding]:
-    """Find workflows that run, or start, each other in a circle."""
-    for what, named in (("run", _nested(shape)), ("start", _upstream(shape))):
+    """Find workflows that run, start or tell each other in a circle."""
+    told = [(path, name) for path, name in _told(shape) if path[0] == "workflows"]
+    for what, named in (("run", _nested(shape)), ("start", _upstream(shape)), ("tell", told)):
         ways = [(path, str(path[1]), name) for path, name in named]
         edges = {
             name: [to for _, origin, to in ways if origin == name and to in shape.workflows] for name in shape.workflows
@@ -203,7 +204,7 @@ def _held_by(source: Source) -> Iterator[Path]:
     yield from (("credentials", name) for name in source.names("credentials"))
     for environment in source.names("environments"):
         at = ("environments", environment)
-        yield (*at, "settings")
+        yield from [(*at, "settings"), (*at, "store")]
         yield from ((*at, "credentials", name) for name in source.names(*at, "credentials"))
 
 

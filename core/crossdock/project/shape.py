@@ -19,6 +19,7 @@ from crossdock.project.notation import (
     Name,
     OneOrMore,
     Part,
+    Secret,
     StatePath,
     Timezone,
     wrong,
@@ -35,6 +36,7 @@ CRASHES = 3
 
 STORE = "sqlite:///.crossdock/crossdock.db"
 
+_ADDRESS = re.compile(r"https?://[^/\s@]\S*")
 _STORE = re.compile(r"sqlite:///.+|postgresql://.+")
 
 
@@ -42,6 +44,12 @@ def _is_store(given: str) -> str:
     if _STORE.fullmatch(given) is None and REFERENCE.fullmatch(given) is None:
         fix = "Write sqlite:///PATH, postgresql://HOST/DATABASE, or env:NAME."
         raise wrong(Code.WRONG_VALUE, "is the address of no store", fix)
+    return given
+
+
+def _is_address(given: str) -> str:
+    if _ADDRESS.fullmatch(given) is None and REFERENCE.fullmatch(given) is None:
+        raise wrong(Code.WRONG_VALUE, "is no address", "Write https://HOST/PATH, or env:NAME.")
     return given
 
 
@@ -204,16 +212,27 @@ class Retention(Part):
 class Notice(Part):
     """Who is told of what."""
 
+    model_config = ConfigDict(json_schema_extra={"dependentRequired": {"headers": ["webhook"]}})
+
     choice = ("workflow", "webhook")
 
     workflow: Name | None = None
     """The workflow that is run."""
-    webhook: str | None = None
-    """The address that is posted to, or where it is kept: env:NAME."""
+    webhook: Annotated[str, AfterValidator(_is_address)] | None = None
+    """The address that notices are posted to as JSON, or where it is kept: env:NAME."""
+    headers: dict[str, Secret] = {}
+    """Headers that go along with them, and where the value of each is kept: env:NAME."""
     on: list[Literal["failed", "dead"]] = ["failed", "dead"]
     """What is told: runs that failed, messages that failed for good."""
     silent_for: Length | None = None
-    """How long nothing may have succeeded before that is told, too."""
+    """How long nothing may have succeeded before that is told, too; once for each silence."""
+
+    @model_validator(mode="after")
+    def _has_headers_to_send(self) -> Self:
+        if self.headers and self.webhook is None:
+            wrong_here = wrong(Code.WRONG_VALUE, "stand beside no webhook", "Write them with webhook.")
+            raise wrong_at(("headers", wrong_here))
+        return self
 
 
 class _Usual(Part):
@@ -279,6 +298,8 @@ class Environment(Part):
     """The fields of credentials that are different."""
     settings: dict[str, Any] = {}
     """The settings that are different."""
+    store: Annotated[str, AfterValidator(_is_store)] | None = None
+    """Where its messages, runs and logs are kept, if the project's store has an address."""
 
 
 class Metrics(Part):
@@ -335,10 +356,25 @@ class ProjectFile(Part):
     workflows: dict[Name, WorkflowDefinition]
     """Its workflows."""
 
+    def store_of(self, environment: str | None) -> str | None:
+        """Give the store of an environment; None if that is not said, and the project's own is for another one.
+
+        A reference, such as env:NAME, is taken to mean another store where it is served for another
+        environment.
+        """
+        own = self.environments[environment].store if environment in self.environments else None
+        if environment is None or own is not None:
+            return own or self.store
+        if self.store == STORE:
+            return STORE.replace("crossdock.db", f"environments/{environment}/crossdock.db")
+        return self.store if REFERENCE.fullmatch(self.store) else None
+
     def definition(self, name: str) -> WorkflowDefinition:
         """Give a workflow with what holds for all of them filled in."""
         own = self.workflows[name]
         usual = {key: getattr(self.defaults, key) for key in _Usual.model_fields if key not in own.model_fields_set}
+        if "notify" in usual:  # who is told of all workflows is not told of itself
+            usual["notify"] = [notice for notice in usual["notify"] if notice.workflow != name]
         return own.model_copy(
             update={
                 **usual,

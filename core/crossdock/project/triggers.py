@@ -74,14 +74,20 @@ class Auth(Part):
 class Idempotency(Part):
     """What tells that a message was sent before; the headers webhook-id and Idempotency-Key always do."""
 
-    choice = ("path", "header")
+    model_config = ConfigDict(json_schema_extra={"not": {"required": ["path", "header"]}})
 
     path: StatePath | None = None
     """The path in the payload to what no other message has."""
     header: str | None = None
     """The header that holds what no other message has."""
     window: Length = Field(default="7 days", validate_default=True)
-    """How long it is remembered."""
+    """How long it is remembered; after that it may come again as something new."""
+
+    @model_validator(mode="after")
+    def _is_in_one_place(self) -> Self:
+        if self.path is not None and self.header is not None:
+            raise wrong_at(("header", wrong(Code.WRONG_VALUE, "stands beside path", "Write only path or header.")))
+        return self
 
 
 class Webhook(Part):
@@ -107,7 +113,7 @@ class Webhook(Part):
     """Whether senders may compress the body."""
     max_bytes: int = Field(default=SIZE_LIMIT, gt=0)
     """The most bytes that a body may have."""
-    idempotency: Idempotency | None = None
+    idempotency: Idempotency = Idempotency()
     """What else tells that a message was sent before."""
     ack: Literal["ok", "accepted"] = "ok"
     """How a message is acknowledged: 200 with {}, or 202 with its ids."""

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
+from datetime import timedelta
 from typing import Any, Literal, NamedTuple
 
 from crossdock.common.paths import value_at
@@ -51,6 +52,8 @@ class Address(NamedTuple):
     """The path in the payload to what no other message has."""
     id_header: str | None = None
     """The header that holds what no other message has."""
+    id_window: timedelta | None = None
+    """How long that is remembered; None for as long as the message is."""
     ack: Literal["ok", "accepted"] = "ok"
     reply: Literal["at_once", "after_run"] = "at_once"
     reply_seconds: float = 30

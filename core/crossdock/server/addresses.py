@@ -37,7 +37,7 @@ def addresses_of(project: Project, plugins: Plugins) -> list[Address]:
         for name, trigger in definition.triggers.items():
             if isinstance(trigger, Webhook):
                 found.setdefault(trigger.path, []).append((workflow, name, definition, trigger))
-    return [_address(project, plugins, path, triggers) for path, triggers in found.items()]
+    return [_address(project, plugins, triggers) for triggers in found.values()]
 
 
 def target(workflow: str, trigger: str, definition: WorkflowDefinition) -> Target:
@@ -54,26 +54,42 @@ def target(workflow: str, trigger: str, definition: WorkflowDefinition) -> Targe
 
 
 def _address(
-    project: Project, plugins: Plugins, path: str, triggers: list[tuple[str, str, WorkflowDefinition, Webhook]]
+    project: Project, plugins: Plugins, triggers: list[tuple[str, str, WorkflowDefinition, Webhook]]
 ) -> Address:
     working = [one for one in triggers if one[3].enabled]
     terms = (working or triggers)[0][3]
-    return Address(
-        path,
+    return terms_of(project, terms)._replace(
         targets=[target(workflow, name, definition) for workflow, name, definition, _ in working],
-        methods=methods_of(terms.auth, plugins, f"auth of the webhook {path!r}"),
+        methods=methods_of(terms.auth, plugins, f"auth of the webhook {terms.path!r}"),
+        enabled=bool(working),
+    )
+
+
+def terms_of(project: Project, terms: Webhook) -> Address:
+    """Give the address of a trigger with all that does not depend on who sends, and what it starts.
+
+    Args:
+        project: The project.
+        terms: The trigger.
+
+    Raises:
+        InputError: The file of its schema can't be read.
+    """
+    return Address(
+        terms.path,
         accept=terms.accept,
         duplicate_keys=terms.duplicate_keys,
         xml=terms.xml,
         gzip=terms.gzip,
         max_bytes=terms.max_bytes,
         schema=None if terms.payload_schema is None else _schema(project, terms.payload_schema),
-        id_path=terms.idempotency.path if terms.idempotency else None,
-        id_header=terms.idempotency.header if terms.idempotency else None,
+        id_path=terms.idempotency.path,
+        id_header=terms.idempotency.header,
+        id_window=terms.idempotency.window,
         ack=terms.ack,
         reply=terms.reply,
         reply_seconds=terms.reply_timeout.total_seconds(),
-        enabled=bool(working),
+        enabled=terms.enabled,
     )
 
 

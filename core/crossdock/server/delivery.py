@@ -45,6 +45,7 @@ class Delivery(NamedTuple):
             headers=_trace(self.headers),
             request=request,
             idempotency_key=address.id_of(payload, self.headers),
+            idempotency_window=address.id_window,
         )
 
 

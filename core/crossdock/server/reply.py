@@ -10,8 +10,10 @@ from crossdock.store.records import RunEnd
 
 _FIRST_LOOK, _LONGEST_PAUSE, _SLOWER = 0.02, 0.5, 1.5
 
-_FINE = ("success", "partial")
 _STATUSES = range(200, 600)
+_USUAL = {"success": 200, "partial": 207}
+"""The statuses where a job gives none, the better ones first; 207 is that of several outcomes (RFC 4918, 11.1)."""
+_BAD = 422
 
 
 class Runs(Protocol):
@@ -48,13 +50,13 @@ async def after_runs(runs: Runs, ids: Sequence[str], *, message: str, seconds: f
         raise RequestError(504, "timeout", said, fix="Ask for the outcome later.", message_id=message) from None
     replies = (decode(end.final).get("reply") for end in ends if end.final is not None)
     given = next((reply for reply in replies if isinstance(reply, Mapping)), None)
+    worst = max((end.outcome for end in ends), key=_usual)
     if given is not None:
-        return _reply(given)
-    bad = next((end.outcome for end in ends if end.outcome not in _FINE), None)
-    if bad is not None:
+        return _reply(given, _usual(worst))
+    if _usual(worst) == _BAD:
         said, fix = "the message is kept, but its run did not succeed", "Ask the operator to look at the run."
-        raise RequestError(422, "run_failed", said, fix=fix, outcome=bad, message_id=message)
-    return Reply(200, {})
+        raise RequestError(_BAD, "run_failed", said, fix=fix, outcome=worst, message_id=message)
+    return Reply(_usual(worst), {} if worst == "success" else {"outcome": worst, "message_id": message})
 
 
 async def _end(runs: Runs, run: str) -> RunEnd:
@@ -66,8 +68,13 @@ async def _end(runs: Runs, run: str) -> RunEnd:
     return end
 
 
-def _reply(given: Mapping[str, Any]) -> Reply:
-    """Give what a job replies; what is no status of a final answer counts as 200."""
-    status = given.get("status", 200)
+def _usual(outcome: str) -> int:
+    """Give the status where a job gives none."""
+    return _USUAL.get(outcome, _BAD)
+
+
+def _reply(given: Mapping[str, Any], usual: int) -> Reply:
+    """Give what a job replies; where it gives no status of a final answer, the usual one counts."""
+    status: Any = given.get("status")
     is_status = isinstance(status, int) and not isinstance(status, bool) and status in _STATUSES
-    return Reply(status if is_status else 200, given.get("body", {}))
+    return Reply(status if is_status else usual, given.get("body", {}))

@@ -4,10 +4,10 @@ import hashlib
 import os
 import time
 from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, bindparam, func, insert, select
+from sqlalchemy import Connection, bindparam, func, insert, select, update
 
 from crossdock.decoding import decode
 from crossdock.errors import printable
@@ -25,6 +25,7 @@ _KNOWN = select(
     schema.message.c.idempotency,
     schema.message.c.sha256,
     schema.message.c.first_runs,
+    schema.message.c.received_at,
 ).where(schema.message.c.idempotency.in_(bindparam("keys", expanding=True)))
 _WAITING = select(func.count()).select_from(schema.run).where(schema.run.c.state == "available")
 
@@ -39,6 +40,8 @@ class Arrival(NamedTuple):
     runs: list[Row]
     bounded: bool
     """Whether it is refused if too many runs wait."""
+    remembered_since: int
+    """What has the same key and came before that is something else."""
 
     @property
     def key(self) -> _Key | None:
@@ -55,12 +58,14 @@ class Arrival(NamedTuple):
 def arrival(new: NewMessage, now: datetime, *, bounded: bool = False, edited_from: str | None = None) -> Arrival:
     """Make the rows of a message and its runs; what can't be stored is refused here, before anything is written."""
     id_ = new_id(now)
+    received = micros(new.received_at or now)
+    window = new.idempotency_window
     runs = [run_row(run, id_, now) for run in new.runs]
     message = {
         "id": id_,
         "kind": new.kind,
         "source": new.source,
-        "received_at": micros(new.received_at or now),
+        "received_at": received,
         "content_type": None if new.content_type is None else printable(new.content_type, 200),
         "size": len(new.body),
         "sha256": hashlib.sha256(new.body).digest(),
@@ -71,7 +76,7 @@ def arrival(new: NewMessage, now: datetime, *, bounded: bool = False, edited_fro
         "request": None if new.request is None else encode(new.request),
         "body": new.body,
     }
-    return Arrival(message, runs, bounded)
+    return Arrival(message, runs, bounded, 0 if window is None else received - window // timedelta(microseconds=1))
 
 
 def run_row(new: NewRun, message: str, now: datetime, **more: Any) -> Row:
@@ -186,10 +191,19 @@ class Intake:
 
 
 def _known(connection: Connection, arrivals: Sequence[Arrival]) -> dict[_Key, tuple[bytes, Accepted]]:
-    """Give what was answered to those of the messages that came before."""
-    keys = [one.key[1] for one in arrivals if one.key is not None]
-    rows = connection.execute(_KNOWN, {"keys": keys}).mappings() if keys else ()
-    return {(row["source"], row["idempotency"]): (row["sha256"], _answered(row)) for row in rows}
+    """Give what was answered to those of the messages that came before; keys that are too old are forgotten."""
+    since = {one.key: one.remembered_since for one in arrivals if one.key is not None}
+    rows = connection.execute(_KNOWN, {"keys": [key[1] for key in since]}).mappings().all() if since else ()
+    known = {(row["source"], row["idempotency"]): row for row in rows}
+    old = [row["id"] for key, row in known.items() if row["received_at"] < since.get(key, 0)]
+    if old:
+        forget_keys(connection, old)
+    return {key: (row["sha256"], _answered(row)) for key, row in known.items() if row["id"] not in old}
+
+
+def forget_keys(connection: Connection, messages: Sequence[str]) -> None:
+    """Forget the idempotency keys of messages: they may come again."""
+    connection.execute(update(schema.message).where(schema.message.c.id.in_(messages)).values(idempotency=None))
 
 
 def _answered(row: Mapping[Any, Any]) -> Accepted:

@@ -13,9 +13,13 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, and_, bindparam, exists, func, insert, or_, select, text, update
 
+from crossdock.error_record import error_record
+from crossdock.state import encode
 from crossdock.store import schema
+from crossdock.store.errors import WorkerGoneError
 from crossdock.store.leases import Lease, Watch, place
-from crossdock.store.records import Limit, micros
+from crossdock.store.reading import claimed_run
+from crossdock.store.records import Claimed, Finish, Limit, micros
 
 _run = schema.run
 _other = schema.run.alias("other")
@@ -76,12 +80,21 @@ class Queue:
         is_sqlite: Whether the database has one writer at a time anyway.
         watch: What this process saw of the workers.
         now: The time.
+        follow: Called with a run that is dead, as it was when it was claimed; it accepts what follows from that.
     """
 
-    def __init__(self, *, is_sqlite: bool, watch: Watch, now: Callable[[], datetime]) -> None:
+    def __init__(
+        self,
+        *,
+        is_sqlite: bool,
+        watch: Watch,
+        now: Callable[[], datetime],
+        follow: Callable[[Connection, Claimed, Finish, datetime], None],
+    ) -> None:
         self._is_sqlite = is_sqlite
         self._watch = watch
         self._now = now
+        self._follow = follow
 
     def claim(self, connection: Connection, worker: str, lease: float, limits: Mapping[str, Limit]) -> int | None:
         """Give the number of a run that from now on belongs to this worker, if one can start."""
@@ -116,16 +129,20 @@ class Queue:
         row = connection.execute(select(*columns).where(held, _run.c.beat == lease.beat)).first()
         if row is None:  # it moved since we looked
             return 0
-        now, gone = micros(self._now()), {"outcome": "crashed", "error_code": "worker_gone"}
-        state = back(now, cancelled=row.cancelled)
-        if row.attempt >= row.most_attempts and not row.cancelled:
-            state = {"state": "dead", "ended_at": now, **gone}
-        moved = connection.execute(
-            update(_run).where(held, _run.c.beat == lease.beat).values(place=None, **state)
-        ).rowcount
-        if moved:
-            end_attempt(connection, lease.number, lease.fence, ended_at=now, **gone)
-        return moved
+        error = WorkerGoneError(f"the worker of attempt {row.attempt} was gone before its end")
+        now, gone = self._now(), {"outcome": error.outcome, "error_code": error.code}
+        is_dead = row.attempt >= row.most_attempts and not row.cancelled
+        record = error_record(error)
+        dead = {"state": "dead", "ended_at": micros(now), "error": encode(record), **gone}
+        state = dead if is_dead else back(micros(now), cancelled=row.cancelled)
+        change = update(_run).where(held, _run.c.beat == lease.beat).values(place=None, **state)
+        if connection.execute(change).rowcount == 0:
+            return 0
+        end_attempt(connection, lease.number, lease.fence, ended_at=micros(now), **gone)
+        if is_dead:
+            end = Finish(error.outcome, error=record, dead=True)
+            self._follow(connection, claimed_run(connection, lease.number), end, now)
+        return 1
 
 
 def back(now: int, *, cancelled: bool) -> dict[str, Any]:

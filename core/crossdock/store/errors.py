@@ -5,6 +5,7 @@ StoreError                    something in the store did not go as asked
 ├── StoreFullError            there is no space for more
 ├── StoreDamagedError         the file is damaged, or no store
 ├── NewerStoreError           a newer crossdock made it
+├── OlderStoreError           an older crossdock made it, and nobody brought it up yet
 ├── StoreInUseError           another server uses it
 ├── StoreMissingError         there is none yet
 ├── BacklogError              too many runs wait
@@ -12,7 +13,8 @@ StoreError                    something in the store did not go as asked
 ├── StaleLeaseError           the run belongs to another worker now, or to nobody
 ├── NoRecordError             there is no such message or run
 ├── WipedError                what would be run again was erased
-└── RunStateError             the run is not in a state in which that can be done
+├── RunStateError             the run is not in a state in which that can be done
+└── WorkerGoneError           the worker that held a run was gone before its end
 """
 
 from crossdock.errors import CrossdockError
@@ -62,6 +64,14 @@ class NewerStoreError(StoreError):
 
     code = "store_newer"
     fix = "Install the crossdock that made it, or a newer one."
+    outcome = "refused"
+
+
+class OlderStoreError(StoreError):
+    """The store was made by an older crossdock, and nobody brought it up yet."""
+
+    code = "store_older"
+    fix = "Stop the server that uses it, then start this one, or run `crossdock store upgrade`."
     outcome = "refused"
 
 
@@ -125,3 +135,11 @@ class RunStateError(StoreError):
     code = "run_state"
     fix = "Look at it with `crossdock runs show`."
     outcome = "refused"
+
+
+class WorkerGoneError(StoreError):
+    """The worker that held a run was gone before its end."""
+
+    code = "worker_gone"
+    fix = "Look into the log of the server for why it ended, then replay the run."
+    outcome = "crashed"

@@ -13,6 +13,8 @@ from sqlalchemy import ColumnElement, Connection, Select, exists, func, or_, sel
 from crossdock.store import schema
 from crossdock.store.database import Database
 from crossdock.store.errors import NoRecordError
+from crossdock.store.leases import is_gone
+from crossdock.store.progress import GONE_WELL
 from crossdock.store.reading import MESSAGE_FACTS, decoded, kept_steps, message_of, stored_message
 from crossdock.store.records import (
     Attempt,
@@ -92,12 +94,26 @@ class History:
                 final=row["final"],
             )
 
+    def abandoned(self) -> list[str]:
+        """Give the runs in work whose worker is certainly gone; a server puts them back within seconds."""
+        held = select(_run.c.id, _run.c.place).where(_run.c.state == "claimed")
+        with self._database.read() as connection:
+            return [row.id for row in connection.execute(held) if is_gone(row.place)]
+
     def end(self, id_: str) -> RunEnd | None:
         """Tell how a run ended, None as long as it goes on; cheap, for those who wait for it."""
         ended = select(_run.c.outcome, _run.c.final).where(_run.c.id == id_, _run.c.state.in_(("ended", "dead")))
         with self._database.read() as connection:
             row = connection.execute(ended).first()
         return None if row is None else RunEnd(*row)
+
+    def succeeded_at(self, workflow: str) -> datetime | None:
+        """Tell when a run of a workflow last succeeded, at least in part; None if none has that is known of."""
+        well = (_run.c.workflow == workflow, _run.c.state == "ended", _run.c.outcome.in_(GONE_WELL))
+        newest = select(_run.c.ended_at).where(*well).order_by(_run.c.number.desc()).limit(PAGE).subquery()
+        with self._database.read() as connection:
+            last = connection.scalar(select(func.max(newest.c.ended_at)))
+        return None if last is None else moment(last)
 
     def lines(self, id_: str, *, follow: bool = False, pause: float = 0.5) -> Iterator[Line]:
         """Give the log of a run; what was over its limit is told at the end.

@@ -137,7 +137,7 @@ class Ends:
     ) -> RunState:
         """Write down how an attempt ended, and tell where the run is now."""
         hold(connection, claimed)
-        state, at = _next_state(claimed, end), micros(now)
+        state, at = next_state(claimed, end), micros(now)
         code = None if end.error is None else end.error.get("code")
         values: dict[str, Any] = {"state": state, "outcome": end.outcome, "error_code": code, "place": None}
         values |= {"error": None if end.error is None else encode(end.error), "final": end.final}
@@ -166,7 +166,8 @@ def give_back(connection: Connection, claimed: Claimed, now: datetime) -> None:
     end_attempt(connection, claimed.number, claimed.fence, ended_at=at, outcome="interrupted")
 
 
-def _next_state(claimed: Claimed, end: Finish) -> RunState:
+def next_state(claimed: Claimed, end: Finish) -> RunState:
+    """Tell where a run is after an attempt."""
     if end.dead:
         return "dead"
     if end.again is None:

@@ -1,14 +1,14 @@
 """What goes into the store and what comes out of it."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal, NamedTuple
 
 from crossdock.errors import Outcome
 from crossdock.traceparent import HEADER, Traceparent
 
-Kind = Literal["webhook", "cron", "flow", "catch", "manual"]
-"""What kind of trigger received a message."""
+Kind = Literal["webhook", "cron", "flow", "catch", "notice", "manual"]
+"""What kind of trigger received a message; a notice tells somebody of what happened."""
 
 RunState = Literal["available", "claimed", "ended", "dead"]
 """Where a run is: waiting, with a worker, at its end, or given up until somebody replays or drops it."""
@@ -42,6 +42,8 @@ class NewMessage(NamedTuple):
     request: Mapping[str, Any] | None = None
     """What ``state.request`` is to hold."""
     idempotency_key: str | None = None
+    idempotency_window: timedelta | None = None
+    """How long the key is remembered; None for as long as the message is."""
     received_at: datetime | None = None
     """By default now."""
 
@@ -123,8 +125,15 @@ class Finish(NamedTuple):
     again: Again | None = None
     dead: bool = False
     """Whether trying again can't help, though the message must not be forgotten."""
-    messages: Sequence[NewMessage] = ()
-    """What other workflows are to receive because of it; accepted together with the end, or not at all."""
+    traceparent: str | None = None
+    """What follows the run has this for its parent; without, what its message has."""
+
+
+Follow = Callable[[Claimed, Finish, datetime], Iterable[NewMessage]]
+"""What says which messages follow from the end of a run at a time.
+
+It is asked when the run goes on no more, and they are accepted together with the end, or not at all.
+"""
 
 
 class Line(NamedTuple):
@@ -273,6 +282,14 @@ class Retention(NamedTuple):
     """Whether a payload is erased as soon as all that it started was a success."""
     keep_failed: bool = True
     """Whether what is dead, or did not end well, stays until somebody replays or drops it."""
+    workflows: Mapping[str, "Retention"] = {}
+    """What holds for messages that started these, in place of all that; of several the longest counts."""
+    windows: Mapping[str, timedelta] = {}
+    """Inbox → how long its idempotency keys are remembered; others for as long as their message is."""
+
+    def of(self, workflow: str) -> "Retention":
+        """Give what holds for a workflow."""
+        return self.workflows.get(workflow, self)
 
 
 class Pruned(NamedTuple):
@@ -280,6 +297,14 @@ class Pruned(NamedTuple):
 
     payloads: int
     messages: int
+
+
+class Erased(NamedTuple):
+    """What was erased of what was to be erased."""
+
+    messages: Sequence[str]
+    busy: Mapping[str, str]
+    """What stays because a worker is busy with it: message → run."""
 
 
 def micros(moment: datetime) -> int:

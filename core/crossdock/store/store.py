@@ -1,7 +1,5 @@
 """Store: what was received, what runs, and what became of it, on the disk before anybody is told."""
 
-import fcntl
-import os
 import threading
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -18,14 +16,16 @@ from crossdock.store import probing, progress, rerun, retention
 from crossdock.store.accepting import Arrival, Intake, arrival
 from crossdock.store.claiming import Queue
 from crossdock.store.database import Database
-from crossdock.store.errors import StoreInUseError
 from crossdock.store.history import History
 from crossdock.store.leases import Watch
+from crossdock.store.lock import only_server, release
 from crossdock.store.reading import claimed_run
 from crossdock.store.records import (
     Accepted,
     Claimed,
+    Erased,
     Finish,
+    Follow,
     Limit,
     Line,
     NewMessage,
@@ -35,7 +35,7 @@ from crossdock.store.records import (
     RunState,
     StepEnd,
 )
-from crossdock.store.upgrade import prepare
+from crossdock.store.upgrade import bring_up, prepare
 from crossdock.store.writer import Writer
 
 
@@ -53,9 +53,11 @@ class Store:
         url: ``sqlite:///path`` or ``postgresql://…``.
         folder: What a path is relative to; by default the current folder.
         create: Whether to make it if it is not there.
+        upgrade: Whether to bring its tables up to this version, instead of refusing older ones.
         serving: Whether this is the one server that a file of SQLite may have; others may read and write beside it.
         most_waiting: How many runs may wait before ``accept`` refuses messages; None for any number.
         keeping: How long what is stored stays; by default for ever.
+        follow: What says which messages follow from the end of a run; by default none do.
         now: What tells the time.
         monotonic: A clock that only goes forward.
 
@@ -69,24 +71,29 @@ class Store:
         *,
         folder: Path | None = None,
         create: bool = True,
+        upgrade: bool = True,
         serving: bool = False,
         most_waiting: int | None = None,
         keeping: Retention | None = None,
+        follow: Follow = lambda *_: (),
         now: Callable[[], datetime] = _now,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._database = Database(url, folder or Path())
+        self._lock: int | None = None
         self._keeping = keeping or Retention()
+        self._follow = follow
         self._now = now
         try:
             prepare(self._database, create=create)
-            self._lock = _only_server(self._database.file) if serving and self._database.file else None
+            self._lock = only_server(self._database.file) if serving and self._database.file else None
+            bring_up(self._database, may_upgrade=upgrade)
         except BaseException:
-            self._database.close()
+            self._close()
             raise
         self._writer = Writer(self._database.write)
         self._intake = Intake(most_waiting, monotonic)
-        self._queue = Queue(is_sqlite=self._database.is_sqlite, watch=Watch(monotonic), now=now)
+        self._queue = Queue(is_sqlite=self._database.is_sqlite, watch=Watch(monotonic), now=now, follow=self._dead)
         self._ends = progress.Ends(self._intake)
         self._erased = threading.Event()
         """Whether the log of SQLite may hold what was erased."""
@@ -96,9 +103,12 @@ class Store:
     def close(self) -> None:
         """Write what waits, and close all connections."""
         self._writer.close()
+        self._close()
+
+    def _close(self) -> None:
         self._database.close()
         if self._lock is not None:
-            os.close(self._lock)
+            release(self._lock)
             self._lock = None
 
     def __enter__(self) -> "Store":
@@ -179,7 +189,7 @@ class Store:
             Where the run is now: at its end, in the queue again, or dead.
         """
         now = self._now()
-        follow = [arrival(message, now) for message in end.messages]
+        follow = self._followers(claimed, end, now) if progress.next_state(claimed, end) != "available" else []
         return self._writer.write(lambda c: self._finished(c, claimed, end, now, follow))
 
     def give_back(self, claimed: Claimed) -> None:
@@ -252,10 +262,12 @@ class Store:
         return self._writer.write(lambda c: rerun.edit_and_replay(c, self._intake, message, body, runs, now))
 
     def prune(self) -> Pruned:
-        """Erase what has stayed as long as the retention says."""
+        """Erase what has stayed as long as the retention says, and forget idempotency keys after their time."""
         total = Pruned(0, 0)
         while any(some := self._writer.write(lambda c: retention.prune(c, self._keeping, self._now()))):
             total = Pruned(total.payloads + some.payloads, total.messages + some.messages)
+        while self._writer.write(lambda c: retention.forget(c, self._keeping.windows, self._now())):
+            pass
         self._empty_log()
         return total
 
@@ -266,15 +278,21 @@ class Store:
             RunStateError: A worker is busy with it.
         """
         self.history.message(message)
-        self._erase([message])
+        if run := self._erase([message]).get(message):
+            raise retention.busy_with(run)
 
-    def erase_text(self, text: str) -> list[str]:
-        """Erase all messages that hold a text, themselves or in what their runs made of them, and name them."""
+    def erase_text(self, text: str) -> Erased:
+        """Erase all messages that hold a text, themselves or in what their runs made of them."""
         with self._database.read() as connection:
-            found = retention.holding(connection, text)
+            found, busy = retention.holding(connection, text), dict[str, str]()
         for start in range(0, len(found), retention.CHUNK):
-            self._erase(found[start : start + retention.CHUNK])
-        return found
+            busy |= self._erase(found[start : start + retention.CHUNK])
+        return Erased([message for message in found if message not in busy], busy)
+
+    @property
+    def name(self) -> str:
+        """What messages call it; no password is in it."""
+        return self._database.name
 
     @property
     def file(self) -> Path | None:
@@ -302,15 +320,29 @@ class Store:
     ) -> RunState:
         state = self._ends.finish(connection, claimed, end, now, follow)
         message = claimed.message.id
-        if self._keeping.erase_all and retention.all_went_well(connection, message):
+        if self._keeps_nothing(connection, claimed) and retention.all_went_well(connection, message):
             retention.wipe(connection, [message], now)
             self._erased.set()
         return state
 
-    def _erase(self, messages: Sequence[str]) -> None:
+    def _followers(self, claimed: Claimed, end: Finish, now: datetime) -> list[Arrival]:
+        return [arrival(message, now) for message in self._follow(claimed, end, now)]
+
+    def _dead(self, connection: Connection, claimed: Claimed, end: Finish, now: datetime) -> None:
+        self._intake.accept(connection, self._followers(claimed, end, now))
+
+    def _keeps_nothing(self, connection: Connection, claimed: Claimed) -> bool:
+        """Tell whether all workflows that a message started want it erased when all is well."""
+        if not self._keeping.of(claimed.workflow).erase_all:
+            return False
+        started = retention.workflows_of(connection, claimed.message.id)
+        return all(self._keeping.of(workflow).erase_all for workflow in started)
+
+    def _erase(self, messages: Sequence[str]) -> dict[str, str]:
         now = self._now()
-        self._writer.write(lambda c: retention.erase(c, messages, now))
+        busy = self._writer.write(lambda c: retention.erase(c, messages, now))
         self._empty_log()
+        return busy
 
     def _empty_log(self) -> None:
         self._erased.clear()
@@ -320,17 +352,3 @@ class Store:
 
 def _encoded(cursors: Mapping[str, Any]) -> dict[str, bytes]:
     return {name: encode(value) for name, value in cursors.items()}
-
-
-def _only_server(file: Path) -> int:
-    """Keep other servers from a file of SQLite, as long as this process is there."""
-    descriptor = os.open(f"{file}.lock", os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        pid = os.pread(descriptor, 20, 0).decode(errors="replace").strip() or "unknown"
-        os.close(descriptor)
-        raise StoreInUseError(f"the store {file} is already used by the server with the process id {pid}") from None
-    os.ftruncate(descriptor, 0)
-    os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
-    return descriptor

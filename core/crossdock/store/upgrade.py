@@ -11,7 +11,7 @@ from pathlib import Path
 from sqlalchemy import Connection, inspect, text
 
 from crossdock.store.database import Database, make_private
-from crossdock.store.errors import NewerStoreError, StoreDamagedError, StoreMissingError
+from crossdock.store.errors import NewerStoreError, OlderStoreError, StoreDamagedError, StoreMissingError
 
 VERSIONS = ("0001",)
 """The versions of the tables, the newest last; each is a file in ``migrations/versions``."""
@@ -24,7 +24,7 @@ _QUICKLY_CHECKED = 20 * 1024 * 1024
 
 
 def prepare(database: Database, *, create: bool) -> None:
-    """Bring the tables of a store to this version.
+    """See that there is a store that can be opened; its tables may be of an older version.
 
     Args:
         database: Where it is.
@@ -38,12 +38,41 @@ def prepare(database: Database, *, create: bool) -> None:
     if database.file is not None:
         _prepare_file(database.file, create=create)
         _check(database, database.file)
-    with database.read() as connection:
-        version = _version(connection, database.name)
-    if version is None and not (create and database.file is None):
+    if version_of(database) is not None:
+        return
+    if not create or database.file is not None:
         raise _no_store(database)
-    if version != VERSIONS[-1]:
-        upgrade(database)
+    upgrade(database)
+
+
+def version_of(database: Database) -> str | None:
+    """Give the version of the tables that are there, if any are.
+
+    Raises:
+        NewerStoreError: A newer crossdock made them.
+    """
+    with database.read() as connection:
+        return _version(connection, database.name)
+
+
+def bring_up(database: Database, *, may_upgrade: bool) -> None:
+    """Bring the tables of a store to this version.
+
+    Args:
+        database: Where it is.
+        may_upgrade: Whether that is wanted; an older crossdock that uses the store would be lost with newer tables.
+
+    Raises:
+        OlderStoreError: They are of an older version, and that is not wanted.
+    """
+    version = version_of(database)
+    if version == VERSIONS[-1]:
+        return
+    if not may_upgrade:
+        raise OlderStoreError(
+            f"the store {database.name} has version {version} of the tables, and this crossdock works with {VERSIONS[-1]}"
+        )
+    upgrade(database)
 
 
 def upgrade(database: Database) -> None:
@@ -57,6 +86,8 @@ def upgrade(database: Database) -> None:
 
 def _prepare_file(file: Path, *, create: bool) -> None:
     if not file.exists() and not file.is_symlink():
+        if file.with_name(f"{file.name}-wal").exists():
+            raise StoreDamagedError(f"the store {file} is gone, and its log is still there")
         if not create:
             raise StoreMissingError(f"there is no store at {file}")
         _make(file)

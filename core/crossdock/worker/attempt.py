@@ -194,21 +194,11 @@ class Attempt:
             )
             return None
         end = self._finish(status, late=late)
-        if policy.is_last(self._claimed, end):
-            followers = policy.followers(
-                self._shop.project, self._claimed, end, self._shop.version, self._traceparent()
-            )
-            end = end._replace(messages=tuple(followers))
         state = self._write(lambda: self._shop.store.finish(self._claimed, end))
         self._count(end.outcome, state)
         about = {**self._about, "event": "run_ended", "outcome": end.outcome, "state": state}
         _logger.info("the run of %s: %s, %s", self._claimed.workflow, end.outcome, state, extra=about)
         return state
-
-    def _traceparent(self) -> str | None:
-        """Give the trace for what follows the run: as its process told, else that of its message."""
-        told, own = self._told.get("finished", {}).get("traceparent"), self._claimed.message.traceparent
-        return told or (None if own is None else str(own))
 
     def _count(self, outcome: str, state: RunState | None = None) -> None:
         """Count an attempt, and its run if it is over."""
@@ -226,7 +216,7 @@ class Attempt:
         if self._why == "cancelled":
             return Finish("cancelled", error=error_record(CancelledRunError()))
         if late:
-            return Finish("killed", error=error_record(self._over_time()))
+            return Finish("killed", error=self._placed(self._over_time()))
         error = ExitedError(f"the run's process ended with {how(status)} without a result")
         return Finish("crashed", error=self._placed(error), again=policy.after_crash(self._definition, self._claimed))
 
@@ -237,6 +227,7 @@ class Attempt:
             None if final is None else final.encode(),
             error,
             told["cursors"],
+            traceparent=told["traceparent"],
             again=policy.again(self._definition, self._claimed, error) if told["outcome"] == "failed" else None,
         )
 

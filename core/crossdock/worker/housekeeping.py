@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 from crossdock.store.errors import StoreError
 from crossdock.store.store import Store
+from crossdock.worker.silence import Silence
 
 _logger = logging.getLogger("crossdock.serve")
 
@@ -18,15 +19,17 @@ _PRUNE = 3600.0
 
 
 class Housekeeping:
-    """Puts back the runs whose worker is gone, and erases what has been kept for long enough.
+    """Puts back the runs whose worker is gone, tells of silence, and erases what has been kept for long enough.
 
     Args:
         store: The store.
         wake: Called when there are runs to be taken up again.
+        silence: What tells of workflows that are silent.
     """
 
-    def __init__(self, store: Store, wake: Callable[[], None]) -> None:
+    def __init__(self, store: Store, wake: Callable[[], None], silence: Silence) -> None:
         self._store = store
+        self._silence = silence
         self._wake = wake
         self._pruned = float("-inf")
         self._stopped = threading.Event()
@@ -46,6 +49,7 @@ class Housekeeping:
             try:
                 if self._store.tidy():
                     self._wake()
+                self._silence.look()
                 if time.monotonic() - self._pruned > _PRUNE:
                     self._store.prune()
                     self._pruned = time.monotonic()

@@ -1,6 +1,7 @@
 """Policy: whether a run is tried again, when, and who is told of its end."""
 
 from collections.abc import Callable, Iterator, Mapping
+from datetime import datetime
 from random import random
 from typing import Any
 
@@ -14,6 +15,7 @@ from crossdock.state import encode
 from crossdock.store.records import Again, Claimed, Finish, NewMessage
 from crossdock.traceparent import HEADER
 from crossdock.walk import CUT_SHORT, GONE_WELL
+from crossdock.worker.notices import of_end, origin_of
 
 _AFTER_A_CRASH = 1.0
 """How many seconds to wait before the second attempt, if the first one's process was gone."""
@@ -49,14 +51,15 @@ def after_crash(definition: WorkflowDefinition, claimed: Claimed) -> Again:
     return Again(min(usual, _AFTER_A_CRASH) * 2.0 ** (claimed.attempt - 1) * (1 - _JITTER * random()))  # noqa: S311
 
 
-def is_last(claimed: Claimed, end: Finish) -> bool:
-    """Tell whether a run does not go on after an attempt."""
-    return end.dead or end.again is None or claimed.attempt >= claimed.most_attempts
+def following(project: Project, version: str, claimed: Claimed, end: Finish, at: datetime) -> Iterator[NewMessage]:
+    """Give the messages that follow from the end of a run: for workflows that wait for it, and notices."""
+    trace = end.traceparent or claimed.message.traceparent
+    headers = [] if trace is None else [(HEADER, str(trace))]
+    for message in (*_followers(project, version, claimed, end), *of_end(project, version, claimed, end, at)):
+        yield message._replace(headers=headers)
 
 
-def followers(
-    project: Project, claimed: Claimed, end: Finish, version: str, traceparent: str | None = None
-) -> Iterator[NewMessage]:
+def _followers(project: Project, version: str, claimed: Claimed, end: Finish) -> Iterator[NewMessage]:
     """Give the messages for the workflows that wait for the end of a run.
 
     They receive its final state, without what it wrote down; ``state.request`` says which run it
@@ -70,8 +73,7 @@ def followers(
             if isinstance(trigger, After) and trigger.enabled:
                 waits_for = trigger.success if well else trigger.failure
                 if waits_for == claimed.workflow:
-                    follower = _follower(target(workflow, name, definition), claimed, end, version)
-                    yield follower._replace(headers=[(HEADER, traceparent)] if traceparent else [])
+                    yield _follower(target(workflow, name, definition), claimed, end, version)
 
 
 def _follower(follows: Target, claimed: Claimed, end: Finish, version: str) -> NewMessage:
@@ -79,6 +81,7 @@ def _follower(follows: Target, claimed: Claimed, end: Finish, version: str) -> N
     errors = final.get("errors") or ({claimed.workflow: dict(end.error)} if end.error is not None else {})
     state = {key: value for key, value in final.items() if key not in ("cursors", "errors", "failed", "warnings")}
     request = {"workflow": claimed.workflow, "run": claimed.run, "outcome": end.outcome, "errors": errors}
+    request |= origin_of(claimed.message)
     return NewMessage(
         source=f"after:{claimed.workflow}:{follows.workflow}:{follows.trigger}",
         kind="flow" if end.outcome in GONE_WELL else "catch",

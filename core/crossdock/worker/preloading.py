@@ -17,6 +17,7 @@ from crossdock import adaptors
 from crossdock.errors import PluginError
 from crossdock.otel import is_wanted
 from crossdock.plugins import Plugins
+from crossdock.project.posting import ADAPTOR
 from crossdock.project.project import Project
 
 _DOOR = "crossdock.adaptors"
@@ -25,7 +26,7 @@ _DOOR = "crossdock.adaptors"
 def preload(project: Project) -> Plugins:
     """Import what the jobs of a project import, but for what lies beside them, and give the plugins of all runs."""
     import_module("crossdock.run")
-    used = {str(fields["adaptor"]) for fields in project.credentials.values()}
+    used = {str(fields["adaptor"]) for fields in project.credentials.values()} | ({ADAPTOR} if project.posts else set())
     files = set(project.files())
     folders = {file.parent for file in files}
     for file in sorted(files):

@@ -65,7 +65,7 @@ def work(project: "Project", plugins: Plugins, send: Send, channel: int) -> None
     except CrossdockError as error:
         send({"refused": error_record(error)})
         return
-    send({"finished": _finished(run, project.definitions[claimed.workflow].limits.output_mb)})
+    send({"finished": _finished(run, project.definition(claimed.workflow).limits.output_mb)})
 
 
 def _prepared(
@@ -127,7 +127,7 @@ def _sealed(kept: Mapping[str, Any]) -> Sealed:
 def _faults(project: "Project", plugins: Plugins, redactor: Redactor) -> list[CrossdockError]:
     """Find what keeps workflows from being run: jobs that can't be loaded, credentials that are missing."""
     found = []
-    for name in project.workflow_names:
+    for name in (*project.workflow_names, *project.posts):
         try:
             credentials = resolved(project.credentials_of(name), plugins=plugins, redactor=redactor)
             workflow = project.workflow(name)
@@ -189,10 +189,16 @@ def _finished(run: Run, most_mb: float) -> dict[str, Any]:
     return {
         "outcome": run.outcome,
         "final": final.decode() if fits else None,
-        "error": None if error is None else run.redactor.in_value(error_record(error))[0],
+        "error": None if error is None else run.redactor.in_value(error_record(error) | _place(run, error))[0],
         "cursors": run.state.get("cursors", {}) if run.outcome in GONE_WELL else {},
         "traceparent": None if run.traceparent is None else str(run.traceparent),
     }
+
+
+def _place(run: Run, error: BaseException) -> dict[str, str]:
+    """Give the step in which an error came up, if it was one."""
+    found = next((name for name, ended in run.walk.ended.items() if ended.error is error), None)
+    return {} if found is None else {"step": found}
 
 
 def _log_to(send: Send) -> None:

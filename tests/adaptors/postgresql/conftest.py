@@ -5,8 +5,7 @@ from typing import Any
 
 import pytest
 from crossdock import Run
-from fix_postgres import Postgres
-from fix_run import RunJob
+from crossdock.testing import Postgres, RunJob
 
 CLINICS = """create table clinics (id int generated always as identity, code text constraint clinics_code unique not null,
     name text, beds int, price numeric(10, 2), tags jsonb, opened date, "odd ""name" text)"""

@@ -6,7 +6,7 @@ from time import monotonic
 import pytest
 from crossdock import Each, Job, JobError, Run, Step, Workflow, state
 from crossdock.adaptors import postgresql
-from fix_postgres import Postgres
+from crossdock.testing import Postgres
 
 
 @pytest.fixture
