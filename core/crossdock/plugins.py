@@ -7,6 +7,7 @@ that a broken plugin is a status and never takes its host down.
 """
 
 import logging
+import os
 from collections.abc import Generator, Iterator
 from inspect import isgeneratorfunction
 from typing import TYPE_CHECKING, Any
@@ -14,9 +15,13 @@ from typing import TYPE_CHECKING, Any
 import pluggy
 
 from crossdock.errors import CredentialError, PluginError, closest, message_of
+from crossdock.hooks import hookimpl as hookimpl
+from crossdock.hooks import hookspec
 from crossdock.installed import installed
 from crossdock.loading import ADAPTORS, PLUGINS, check_api, imported, load_adaptor, refuse_twice
+from crossdock.otel import Spans, is_wanted
 from crossdock.references import Resolved, resolve_reference
+from crossdock.traceparent import HEADER
 
 if TYPE_CHECKING:
     import click
@@ -24,34 +29,33 @@ if TYPE_CHECKING:
     from crossdock.operation import Operation
     from crossdock.run import Run
     from crossdock.state import State
+    from crossdock.store.records import Accepted, NewMessage
     from crossdock.walk import Ended
     from crossdock.workflow import Step
 
-hookimpl = pluggy.HookimplMarker("crossdock")
-_hookspec = pluggy.HookspecMarker("crossdock")
 _logger = logging.getLogger("crossdock")
 
 
 class HookSpecifications:
     """The hooks; a plugin implements them as functions of these names, marked ``@hookimpl``."""
 
-    @_hookspec
+    @hookspec
     def crossdock_run_started(self, run: "Run") -> None:
         """Be told that a run starts, before its first step."""
 
-    @_hookspec
+    @hookspec
     def crossdock_run_finished(self, run: "Run") -> None:
         """Be told that a run ended; ``run.outcome`` says how."""
 
-    @_hookspec
+    @hookspec
     def crossdock_step_started(self, run: "Run", step: "Step") -> None:
         """Be told that a step starts, before its first operation."""
 
-    @_hookspec
+    @hookspec
     def crossdock_step_finished(self, run: "Run", step: "Step", ended: "Ended") -> None:
         """Be told that a step ended, after its work was committed or undone; ``ended`` says how."""
 
-    @_hookspec
+    @hookspec
     def crossdock_operation(self, operation: "Operation", state: "State") -> Generator[None, "State", None]:
         """Wrap each top-level operation: a generator that yields once, and gets the new state.
 
@@ -59,11 +63,19 @@ class HookSpecifications:
         """
         yield
 
-    @_hookspec(firstresult=True)
+    @hookspec(firstresult=True)
     def crossdock_resolve_secret(self, reference: str) -> str | None:
         """Give the secret that a reference in a credential stands for; None if it is not yours."""
 
-    @_hookspec
+    @hookspec(firstresult=True)
+    def crossdock_message_received(self, message: "NewMessage") -> str | None:
+        """Be told that a message came, before it is kept; give the traceparent that it is kept with."""
+
+    @hookspec
+    def crossdock_message_accepted(self, message: "NewMessage", accepted: "Accepted | None") -> None:
+        """Be told that a message is on the disk, or, without ``accepted``, that it could not be kept."""
+
+    @hookspec
     def crossdock_commands(self, cli: "click.Group") -> None:
         """Add commands to the command line."""
 
@@ -91,6 +103,11 @@ class Plugins:
                 self.register(found.name, module)
             except PluginError as error:
                 self.broken[found.name] = error
+        if is_wanted(os.environ):
+            try:
+                self.register("opentelemetry", Spans())
+            except PluginError as error:
+                self.broken["opentelemetry"] = error
 
     def register(self, name: str, plugin: object) -> None:
         """Register what a module or object implements of the hooks.
@@ -147,6 +164,22 @@ class Plugins:
     def step_finished(self, run: "Run", step: "Step", ended: "Ended") -> None:
         """Tell the plugins that a step ended."""
         self._tell(self._hook.crossdock_step_finished, run=run, step=step, ended=ended)
+
+    def message_received(self, message: "NewMessage") -> "NewMessage":
+        """Tell the plugins that a message came, and give it with the trace that one of them has for it."""
+        given: list[str | None] = []
+        for impl in self._hook.crossdock_message_received.get_hookimpls():
+            _guarded(impl, lambda impl=impl: given.append(impl.function(*_picked(impl, message=message))))
+        trace = next((found for found in given if found), None)
+        return (
+            message
+            if trace is None
+            else message._replace(headers=[*(one for one in message.headers if one[0] != HEADER), (HEADER, trace)])
+        )
+
+    def message_accepted(self, message: "NewMessage", accepted: "Accepted | None") -> None:
+        """Tell the plugins what became of a message."""
+        self._tell(self._hook.crossdock_message_accepted, message=message, accepted=accepted)
 
     def add_commands(self, cli: "click.Group") -> None:
         """Let the plugins add their commands."""

@@ -31,6 +31,7 @@ from crossdock.scope import StopStep, Unit, UnitKind, unit_in_progress
 from crossdock.sealed import Sealed
 from crossdock.state import SIZE_LIMIT, State, encode
 from crossdock.trace import Trace, watching
+from crossdock.traceparent import Traceparent
 from crossdock.walk import CUT_SHORT, GONE_WELL, WRITTEN, Ended, Walk
 from crossdock.workflow import Step, Workflow
 
@@ -88,6 +89,11 @@ class Run:
 
     on_checkpoint: Callable[[dict[str, Any]], None] | None = None
     """Called with cursors whose work was just committed: a supervising process keeps them."""
+
+    traceparent: Traceparent | None = None
+    """The trace that it is part of."""
+    parent_of: Callable[[], Traceparent | None] | None = None
+    """Gives what a request says of its trace, where a plugin records what the run does."""
 
     def __init__(
         self,
@@ -207,6 +213,12 @@ class Run:
         if "inputs" in left:  # several steps were last
             left = left | {"data": left["inputs"]}
         return left.without("inputs", *WRITTEN) | state.only("inputs", "index", *WRITTEN)
+
+    def request_trace(self) -> Traceparent | None:
+        """Give what the next request of an adaptor says of its trace; None if the run is part of none."""
+        if self.parent_of is not None:
+            return self.parent_of()
+        return None if self.traceparent is None else self.traceparent.child()
 
     def go_on(self) -> None:
         """Raise what the run was told to end by, if it was: a signal reaches only the main thread."""

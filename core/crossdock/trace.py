@@ -7,7 +7,7 @@ Inside an operation all runs of one operation from one line are one span with a 
 import json
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from contextvars import ContextVar
 from datetime import date
 from itertools import islice
@@ -26,6 +26,21 @@ if TYPE_CHECKING:
 
 open_span: ContextVar["Span | None"] = ContextVar("open_span", default=None)
 """The span of the innermost running operation; None where nobody traces."""
+
+
+Hearing = Callable[[str, Mapping[str, Any]], AbstractContextManager[Callable[..., None]]]
+
+_hearing: ContextVar[Hearing | None] = ContextVar("hearing", default=None)
+
+
+def heard_by(hearing: Hearing | None) -> None:
+    """Let somebody else hear, too, what the connections of the run in progress do; None for nobody.
+
+    Args:
+        hearing: Given the kind and what is known, it makes a context manager around what is
+            done, which gives what takes what is known afterwards.
+    """
+    _hearing.set(hearing)
 
 
 def is_traced() -> bool:
@@ -234,19 +249,28 @@ def noted(kind: str, **facts: Any) -> Iterator[Callable[..., None]]:
         >>> with noted("request", method="GET", url="https://example.org/people?id=7") as note:
         ...     note(status=200, bytes=512)
     """
-    span = open_span.get()
-    if span is None:
+    span, hearing = open_span.get(), _hearing.get()
+    if span is None and hearing is None:
         yield _unheard
         return
     known = {key: value() if callable(value) else value for key, value in facts.items()}
-    started = perf_counter()
-    try:
-        yield known.update
-    except BaseException as error:
-        known["error"] = type(error).__name__
-        raise
-    finally:
-        span.note(kind, {**known, "seconds": perf_counter() - started})
+    with hearing(kind, known) if hearing is not None else nullcontext(_unheard) as tell:
+        if span is None:
+            yield tell
+            return
+
+        def take(**more: Any) -> None:
+            known.update(more)
+            tell(**more)
+
+        started = perf_counter()
+        try:
+            yield take
+        except BaseException as error:
+            known["error"] = type(error).__name__
+            raise
+        finally:
+            span.note(kind, {**known, "seconds": perf_counter() - started})
 
 
 def _unheard(**_: Any) -> None:

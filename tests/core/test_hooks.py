@@ -163,7 +163,7 @@ WRONG_HOOKS = {
     "pl-07-unknown": (
         "@hookimpl(specname='on_load')\ndef load(run): ...",
         "the hook 'on_load', which does not exist",
-        "The hooks are: crossdock_commands, crossdock_operation, ",
+        "The hooks are: crossdock_commands, crossdock_message_accepted, ",
     ),
     "pl-08-argument": (
         "@hookimpl\ndef crossdock_run_started(run, color): ...",

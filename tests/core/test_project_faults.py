@@ -249,7 +249,7 @@ RED: dict[Code, list[str]] = {
         triggers(
             "form: {webhook: visits, auth: {standard_webhooks: ['env:A', whsec_hush]}}  # ! standard_webhooks.1 holds"
         ),
-        STEPS + "serve: {metrics: {auth: hush-hush}}  # ! serve.metrics.auth holds a secret itself\n",
+        STEPS + "serve: {metrics: {auth: {api_key: hush-hush}}}  # ! auth.api_key holds a secret itself\n",
     ],
     Code.ADAPTOR_NOT_ALLOWED: [
         "adaptors: {allow: [dhis2]}\n"
@@ -347,7 +347,7 @@ limits: {seconds: 60, memory_mb: 256, state_mb: 5, output_mb: 5, log_mb: 1}
 retention: {payloads: 7 days, history: 52 weeks, keep_failed: true, erase_all: false}
 serve:
   {host: 0.0.0.0, port: 8080, workers: 4, max_pending: 100, grace: 5 seconds, on_change: hold, env: [TZ],
-   metrics: {auth: "env:METRICS"}}
+   metrics: {auth: {api_key: "env:METRICS"}}}
 workflows:
   alarm: {steps: {alert: {job: jobs/alert.py}}}
   visits:

@@ -9,6 +9,7 @@ from weakref import WeakSet
 
 from crossdock import Answer, noted, warn
 from crossdock.scope import open_run
+from crossdock.traceparent import HEADER
 from pydantic import SecretStr
 
 from crossdock_http.address import origin, shown, target_of, url_of
@@ -250,7 +251,8 @@ class Client:
             headers |= headers_of({"idempotency-key": uuid4() if idempotent is True else idempotent}) | headers
         query = query_of(options.get("query") or {}) + self._query
         login = "authorization" not in headers and "authorization" not in left_out
-        return Request(method, with_query(url, query), headers, content.body, login)
+        traced = HEADER not in headers and HEADER not in left_out
+        return Request(method, with_query(url, query), headers, content.body, login, traced)
 
     def _reply(
         self,
@@ -319,7 +321,7 @@ class Client:
         """Send a request once, when it is its turn."""
         exchange = self._turn(request, deadline)
         with noted("request", method=request.method, url=request.url) as note:
-            reply = exchange.send(request, deadline, live=live)
+            reply = exchange.send(_traced(request), deadline, live=live)
             said = {"said": reply.excerpt} if reply.is_refusal else {}
             note(status=reply.status, bytes=None if reply.live else len(reply.content), **said)
         return reply
@@ -370,6 +372,13 @@ def _kept(method: str, options: SendOptions) -> frozenset[int]:
     if errors is False:  # a read is led on all the same; a write would end there with an error
         return _REDIRECTS if method not in READS else frozenset()
     return frozenset(options.get("ok") or ()) | frozenset(errors if isinstance(errors, Mapping) else ())
+
+
+def _traced(request: Request) -> Request:
+    """Let a request say which trace it is part of, if its run is part of one; each time it is sent is a span of its own."""
+    run = open_run() if request.traced else None
+    trace = run.request_trace() if run is not None else None
+    return request if trace is None else request._replace(headers={**request.headers, HEADER: str(trace)})
 
 
 def _with_token(request: Request, token: str) -> Request:

@@ -80,6 +80,8 @@ class Request(NamedTuple):
     body: bytes | tuple[Part, ...] | None = None
     login: bool = True
     """Whether the credential may still add who it is: the job gave no Authorization header, nor left it out."""
+    traced: bool = False
+    """Whether it says which trace it is part of: the job gave no traceparent header, nor left it out."""
 
     def __str__(self) -> str:
         return f"{self.method} {shown(self.url)}"

@@ -69,13 +69,14 @@ def show(run: str, place: Place, *, as_json: bool) -> None:
 
 def show_run(found: "RunDetails", *, as_json: bool) -> None:
     """Show all of a run but its log."""
-    details = plain(found)
+    trace = found.message.traceparent
+    details = plain(found) | {"trace": None if trace is None else trace.trace}
     show_json(details) if as_json else _show(details)
 
 
 def _show(details: dict[str, Any]) -> None:
     run, error = details["run"], details["error"]
-    show_facts({name: value for name, value in run.items() if name != "number"})
+    show_facts({name: value for name, value in run.items() if name != "number"} | {"trace": details["trace"]})
     show_rows("attempts", details["attempts"], ["attempt", "worker", "started_at", "ended_at", "outcome", "error_code"])
     show_rows("steps", details["steps"], ["step", "outcome", "error_code", "seconds"])
     if error:
@@ -87,11 +88,15 @@ def _show(details: dict[str, Any]) -> None:
 @runs.command()
 @click.argument("run")
 @of_project
+@click.option("--follow", is_flag=True, help="Go on with the lines to come, until the run has ended.")
 @as_json
-def logs(run: str, place: Place, *, as_json: bool) -> None:
-    """Print the log of a run, a line each."""
+def logs(run: str, place: Place, *, follow: bool, as_json: bool) -> None:
+    """Print the log of a run, a line each.
+
+    With --follow it ends when the run does; Ctrl-C ends it before, with the exit code 130.
+    """
     with stored(place) as store:
-        for line in store.history.lines(run):
+        for line in store.history.lines(run, follow=follow):
             row = plain(line)
             click.echo(json.dumps(row, ensure_ascii=False) if as_json else "  ".join(cells(row, _LINE)))
 

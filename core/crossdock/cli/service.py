@@ -7,7 +7,8 @@ import os
 import pickle
 import signal
 import socket
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
+from concurrent.futures import Future
 from contextlib import nullcontext
 from functools import partial
 from typing import Any
@@ -21,11 +22,16 @@ from crossdock.plugins import Plugins
 from crossdock.project.project import Project
 from crossdock.project.version import Version
 from crossdock.redaction import Redactor
-from crossdock.server.addresses import addresses_of
+from crossdock.server.addresses import addresses_of, methods_of
+from crossdock.server.authentication import Method
 from crossdock.server.inbox import inbox
+from crossdock.server.metrics import Metrics
 from crossdock.server.protocol import configuration
+from crossdock.server.watch import Watch
 from crossdock.store.errors import OneMachineError
+from crossdock.store.records import Accepted, NewMessage
 from crossdock.store.store import Store
+from crossdock.traceparent import HEADER, Traceparent
 from crossdock.worker import policy
 from crossdock.worker.clock import Clock
 from crossdock.worker.forking import Forks
@@ -86,11 +92,15 @@ class Service:
 
     async def _serve(self, store: Store, listening: socket.socket) -> int:
         project, version = self._project, self._version
-        pool = Pool(project, version, store, self._forks, self._workers)
+        plugins, metrics = Plugins(), Metrics()
+        plugins.load()
+        pool = Pool(project, version, store, self._forks, self._workers, metrics=metrics)
         clock = Clock(project, version, store, on_tick=pool.wake)
         silence = Silence(project, version, store, on_notice=pool.wake)
         housekeeping = Housekeeping(store, pool.wake, silence)
-        app = inbox(_addresses(project), _Waking(store, pool.wake), runs=store.history, version=version)
+        watch = Watch(store, pool.condition, metrics, _readers(project, plugins), lambda: clock.next_tick)
+        addresses, waking = addresses_of(project, plugins), _Waking(store, pool.wake, plugins)
+        app = inbox(addresses, waking, runs=store.history, version=version, watch=watch)
         server = Server(configuration(app, trusted_proxies=project.serve.trusted_proxies))
         server.capture_signals = nullcontext  # type: ignore[assignment] # they are ours
         told = _told_to_end()
@@ -132,10 +142,10 @@ def _refuse_file(project: Project) -> None:
         raise OneMachineError("the store is a file of SQLite, which belongs to one server, with its own workers")
 
 
-def _addresses(project: Project) -> list[Any]:
-    plugins = Plugins()
-    plugins.load()
-    return addresses_of(project, plugins)
+def _readers(project: Project, plugins: Plugins) -> Mapping[str, Method]:
+    """Give how somebody proves that it may see more of the metrics than totals."""
+    metrics = project.serve.metrics
+    return {} if metrics is None else methods_of(metrics.auth, plugins, "auth of serve.metrics")
 
 
 def _told_to_end() -> asyncio.Event:
@@ -197,12 +207,28 @@ def check_jobs(forks: Forks) -> None:
 class _Waking:
     """The store as the inbox sees it: what it keeps wakes the workers."""
 
-    def __init__(self, store: Store, wake: Callable[..., None]) -> None:
+    def __init__(self, store: Store, wake: Callable[..., None], plugins: Plugins) -> None:
         self._store = store
         self._wake = wake
+        self._plugins = plugins
 
-    def accept_soon(self, message: Any) -> Any:
+    def accept_soon(self, message: NewMessage) -> "Future[Accepted]":
         """Keep a message."""
+        message = self._plugins.message_received(message)
         future = self._store.accept_soon(message)
-        future.add_done_callback(self._wake)
+        future.add_done_callback(partial(self._kept, message))
         return future
+
+    def _kept(self, message: NewMessage, future: "Future[Accepted]") -> None:
+        self._wake()
+        accepted = None if future.cancelled() or future.exception() is not None else future.result()
+        self._plugins.message_accepted(message, accepted)
+        if accepted is not None:
+            _log_accepted(message, accepted)
+
+
+def _log_accepted(message: NewMessage, accepted: Accepted) -> None:
+    known = {"event": "message_accepted", "inbox": message.source, "message_id": accepted.message}
+    trace = Traceparent.read(dict(message.headers).get(HEADER, ""))
+    more = {"runs": list(accepted.runs), "duplicate": accepted.duplicate, "trace": trace and trace.trace}
+    _logger.info("inbox %s: a message was accepted", message.source, extra=known | more)

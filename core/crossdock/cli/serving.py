@@ -64,12 +64,16 @@ def log_to_stderr(*, as_json: bool) -> None:
 class _JsonLines(logging.Formatter):
     """Writes a record as a JSON object."""
 
-    _ABOUT = ("event", "address", "run", "workflow", "attempt", "outcome", "trigger", "tick")
+    _ABOUT = (
+        *("address", "inbox", "message_id", "run", "runs", "duplicate", "trace"),
+        *("workflow", "attempt", "outcome", "state", "trigger", "tick"),
+    )
 
     def format(self, record: logging.LogRecord) -> str:
         """Give the line of a record."""
         at = datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds")
         about = {key: value for key in self._ABOUT if (value := getattr(record, key, None)) is not None}
-        line = {"at": at, "level": record.levelname.lower(), "logger": record.name, "message": record.getMessage()}
-        trace = {} if record.exc_info is None else {"trace": self.formatException(record.exc_info)}
-        return json.dumps({**line, **about, **trace}, ensure_ascii=False)
+        line = {"at": at, "level": record.levelname.lower(), "event": getattr(record, "event", "log")}
+        said = {"logger": record.name, "message": record.getMessage()}
+        traceback = {} if record.exc_info is None else {"traceback": self.formatException(record.exc_info)}
+        return json.dumps({**line, **said, **about, **traceback}, ensure_ascii=False)

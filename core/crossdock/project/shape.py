@@ -26,7 +26,7 @@ from crossdock.project.notation import (
     wrong,
     wrong_at,
 )
-from crossdock.project.triggers import Json, Trigger
+from crossdock.project.triggers import Auth, Json, Trigger
 from crossdock.workflow import AFTER
 from crossdock.workflow import After as AfterStep
 
@@ -315,10 +315,10 @@ class Environment(Part):
 
 
 class Metrics(Part):
-    """Who may read the metrics."""
+    """Who may read more of the metrics, and of the health, than everybody."""
 
-    auth: Secret
-    """The token that a reader sends."""
+    auth: Auth
+    """How readers prove who they are, as senders of a webhook do."""
 
 
 class Serve(Part):

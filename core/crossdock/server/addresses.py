@@ -9,7 +9,7 @@ from crossdock.filter import Filter
 from crossdock.plugins import Plugins
 from crossdock.project.project import Project
 from crossdock.project.shape import WorkflowDefinition
-from crossdock.project.triggers import Webhook
+from crossdock.project.triggers import Auth, Webhook
 from crossdock.server.address import Address, Target
 from crossdock.server.auth_setting import read_methods
 from crossdock.server.authentication import Method
@@ -60,7 +60,7 @@ def _address(
     terms = (working or triggers)[0][3]
     return terms_of(project, terms)._replace(
         targets=[target(workflow, name, definition) for workflow, name, definition, _ in working],
-        methods=_methods(terms, plugins),
+        methods=methods_of(terms.auth, plugins, f"auth of the webhook {terms.path!r}"),
         enabled=bool(working),
     )
 
@@ -93,11 +93,18 @@ def terms_of(project: Project, terms: Webhook) -> Address:
     )
 
 
-def _methods(terms: Webhook, plugins: Plugins) -> Mapping[str, Method]:
-    if terms.auth is None:
-        return {}
-    what = f"auth of the webhook {terms.path!r}"
-    return read_methods(_resolved(terms.auth.model_dump(), plugins, what), what=what)
+def methods_of(auth: Auth | None, plugins: Plugins, what: str) -> Mapping[str, Method]:
+    """Give the ways in which somebody may prove who it is; none where ``auth:`` is not given.
+
+    Args:
+        auth: What the project says.
+        plugins: What knows where secrets are kept.
+        what: Where it stands, for the error.
+
+    Raises:
+        CredentialError: A secret is not where it should be, or too short.
+    """
+    return {} if auth is None else read_methods(_resolved(auth.model_dump(), plugins, what), what=what)
 
 
 def _resolved(setting: Any, plugins: Plugins, what: str, name: str = "") -> Any:

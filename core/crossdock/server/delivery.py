@@ -7,6 +7,7 @@ from crossdock.server.authentication import authenticate, challenge
 from crossdock.server.errors import RequestError
 from crossdock.server.headers import Headers, describe_request, only_value
 from crossdock.store.records import NewMessage
+from crossdock.traceparent import HEADER, Traceparent
 
 
 class Delivery(NamedTuple):
@@ -41,10 +42,18 @@ class Delivery(NamedTuple):
             body=self.body,
             runs=address.runs(payload, request, version),
             content_type=kind.decode("latin-1"),
+            headers=_trace(self.headers),
             request=request,
             idempotency_key=address.id_of(payload, self.headers),
             idempotency_window=address.id_window,
         )
+
+
+def _trace(headers: Headers) -> list[tuple[str, str]]:
+    """Give the trace that a message is part of; one that is not as it should be is left, and a new one begun."""
+    given = any(name.lower() == HEADER.encode() for name, _ in headers)
+    value = (only_value(headers, HEADER.encode()) or b"").decode("latin-1")
+    return [(HEADER, str(Traceparent.read(value) or Traceparent.new()))] if given else []
 
 
 def unauthorized(address: Address) -> RequestError:

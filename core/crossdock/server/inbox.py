@@ -16,16 +16,19 @@ from typing import Any, Protocol, TypeVar
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
 from crossdock.server.address import Address
+from crossdock.server.counting import Counting
 from crossdock.server.delivery import Delivery, unauthorized
 from crossdock.server.errors import RequestError
 from crossdock.server.failures import Failures
 from crossdock.server.reply import Runs, after_runs
+from crossdock.server.watch import Watch
 from crossdock.store.errors import BacklogError, IdReusedError, StoreError
 from crossdock.store.records import Accepted, NewMessage
 
@@ -63,6 +66,7 @@ def inbox(
     version: Callable[[], str] = str,
     most_failures: int = 30,
     room: int = 256 * 1024 * 1024,
+    watch: Watch | None = None,
 ) -> Starlette:
     """Build the application that takes messages in; it may be mounted in another one.
 
@@ -73,10 +77,13 @@ def inbox(
         version: Gives that of the project, for the runs.
         most_failures: How many requests with wrong credentials a sender may send in a minute.
         room: How many bytes of bodies may be in memory at once.
+        watch: What answers at ``/metrics`` and ``/health``; by default the latter says only that it is there.
     """
-    desk = _Desk({address.name: address for address in addresses}, store, runs, version, most_failures, room)
+    known = {address.name: address for address in addresses}
+    desk = _Desk(known, store, runs, version, most_failures, room)
     application = Starlette(
-        routes=[Route("/inbox/{path:path}", desk), Route("/health", _health)],
+        routes=[Route("/inbox/{path:path}", desk), *(watch.routes if watch else [Route("/health", _health)])],
+        middleware=[Middleware(Counting, watch.metrics, known)] if watch else [],
         exception_handlers={RequestError: _refused, HTTPException: _no_route, Exception: _broken},
     )
     application.router.redirect_slashes = False  # another address is another address
@@ -155,7 +162,12 @@ class _Desk:
         if not address.methods or delivery.is_allowed(address):
             return
         self._failures.add(sender)
-        _logger.warning("inbox %s: missing or wrong credentials from %s", address.name, sender)
+        _logger.warning(
+            "inbox %s: missing or wrong credentials from %s",
+            address.name,
+            sender,
+            extra={"event": "unauthorized", "inbox": address.name},
+        )
         raise unauthorized(address)
 
     async def _kept(self, address: Address, delivery: Delivery) -> Accepted:
@@ -170,7 +182,12 @@ class _Desk:
             message = "another message came with this id, and with another body"
             raise RequestError(409, error.code, message, fix=error.fix) from None
         except StoreError as error:
-            _logger.error("inbox %s: a message was not kept: %s", address.name, error)
+            _logger.error(
+                "inbox %s: a message was not kept: %s",
+                address.name,
+                error,
+                extra={"event": "message_not_kept", "inbox": address.name},
+            )
             raise _not_now(error) from None
 
     async def _aside(self, address: Address, delivery: Delivery, work: Callable[[], T]) -> T:

@@ -89,6 +89,14 @@ class Database:
             with self.write() as connection:  # the limit belongs to the connection that writes
                 connection.exec_driver_sql(f"PRAGMA max_page_count = {pages}")
 
+    def size(self) -> int:
+        """Give how many bytes it takes: of SQLite its file and its log."""
+        if self.file is None:
+            with self.read() as connection:
+                return int(connection.exec_driver_sql("SELECT pg_database_size(current_database())").scalar_one())
+        files = (self.file, self.file.with_name(f"{self.file.name}-wal"))
+        return sum(file.stat().st_size for file in files if file.exists())
+
     def faults(self, *, quick: bool = False) -> list[str]:
         """Give what is wrong with the file of SQLite."""
         if not self.is_sqlite:

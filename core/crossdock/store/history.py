@@ -3,7 +3,8 @@
 Lists are read page by page, so that one who reads a long one slowly holds up nobody.
 """
 
-from collections.abc import Iterator
+import time
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -18,6 +19,7 @@ from crossdock.store.reading import MESSAGE_FACTS, decoded, kept_steps, message_
 from crossdock.store.records import (
     Attempt,
     Line,
+    Queue,
     RunDetails,
     RunEnd,
     Search,
@@ -34,6 +36,22 @@ PAGE = 200
 _run, _message, _step, _log = schema.run, schema.message, schema.step, schema.log
 _RUN_FACTS = [_run.c[name] for name in StoredRun._fields]
 _TIMES = ("queued_at", "due_at", "first_started_at", "ended_at")
+
+
+_OPEN = ("available", "claimed", "dead")
+_COUNTED = (
+    select(_run.c.workflow, _run.c.state, func.count())
+    .where(_run.c.state.in_(_OPEN))
+    .group_by(_run.c.workflow, _run.c.state)
+)
+_FIRST = select(
+    schema.workflow.c.name,
+    select(_run.c.queued_at)
+    .where(_run.c.state == "available", _run.c.workflow == schema.workflow.c.name)
+    .order_by(_run.c.number)
+    .limit(1)
+    .scalar_subquery(),
+)
 
 
 class History:
@@ -97,22 +115,42 @@ class History:
             last = connection.scalar(select(func.max(newest.c.ended_at)))
         return None if last is None else moment(last)
 
-    def lines(self, id_: str) -> Iterator[Line]:
-        """Give the log of a run; what was over its limit is told at the end."""
+    def lines(self, id_: str, *, follow: bool = False, pause: float = 0.5) -> Iterator[Line]:
+        """Give the log of a run; what was over its limit is told at the end.
+
+        Args:
+            id_: The run.
+            follow: Whether to go on as it grows, until the run has ended.
+            pause: After how many seconds it is looked at again.
+        """
+        number, last = self.run(id_).run.number, 0
+        while True:
+            goes_on = follow and self.end(id_) is None  # asked first: what comes before the end is in the log then
+            wanted = select(_log).where(_log.c.run == number, _log.c.number > last)
+            for row in self._pages(wanted, _log.c.number, newest_first=False):
+                last = row["number"]
+                yield Line(moment(row["at"]), row["level"], row["text"].decode(), row["step"])
+            if not goes_on:
+                break
+            time.sleep(pause)
         run = self.run(id_).run
-        wanted = select(_log).where(_log.c.run == run.number)
-        at = run.queued_at
-        for row in self._pages(wanted, _log.c.number, newest_first=False):
-            at = moment(row["at"])
-            yield Line(at, row["level"], row["text"].decode(), row["step"])
         if run.log_dropped:
-            yield Line(at, "warning", f"{run.log_dropped} more lines were dropped: the log of a run has a limit")
+            text = f"{run.log_dropped} more lines were dropped: the log of a run has a limit"
+            yield Line(run.ended_at or run.queued_at, "warning", text)
 
     def stats(self) -> list[Stats]:
         """Give how much there is of each workflow."""
         with self._database.read() as connection:
             names = connection.scalars(select(schema.workflow.c.name).order_by(schema.workflow.c.name)).all()
             return [_stats(connection, name) for name in names]
+
+    def queues(self) -> list[Queue]:
+        """Give what of each workflow has not come to its end, from an index: that takes no longer with a long history."""
+        with self._database.read() as connection:
+            counted = {(row[0], row[1]): row[2] for row in connection.execute(_COUNTED)}
+            first = {row[0]: moment(row[1]) for row in connection.execute(_FIRST) if row[1] is not None}
+            names = connection.scalars(select(schema.workflow.c.name).order_by(schema.workflow.c.name)).all()
+        return [_queue(name, counted, first.get(name)) for name in names]
 
     def _pages(self, wanted: Select[Any], number: ColumnElement[int], *, newest_first: bool) -> Iterator[Any]:
         """Read rows page by page, each page in a transaction of its own."""
@@ -196,6 +234,11 @@ def run_holds(text: str) -> ColumnElement[bool]:
         exists().where(_step.c.run == _run.c.number, in_steps),
         exists().where(_log.c.run == _run.c.number, holds(_log.c.text, text)),
     )
+
+
+def _queue(workflow: str, counted: Mapping[tuple[str, str], int], first_waiting: datetime | None) -> Queue:
+    waiting, running, dead = (counted.get((workflow, state), 0) for state in _OPEN)
+    return Queue(workflow, waiting, running, dead, first_waiting)
 
 
 def _stats(connection: Connection, workflow: str) -> Stats:

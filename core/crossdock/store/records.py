@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Literal, NamedTuple
 
 from crossdock.errors import Outcome
+from crossdock.traceparent import HEADER, Traceparent
 
 Kind = Literal["webhook", "cron", "flow", "catch", "notice", "manual"]
 """What kind of trigger received a message; a notice tells somebody of what happened."""
@@ -145,6 +146,8 @@ class Finish(NamedTuple):
     """The lines of the log that are not."""
     most_log: int = MOST_OF_A_LOG
     """How many bytes the whole log has at most."""
+    traceparent: str | None = None
+    """What follows the run has this for its parent; without, what its message has."""
 
 
 Follow = Callable[[Claimed, Finish, datetime], Iterable[NewMessage]]
@@ -171,6 +174,11 @@ class StoredMessage(NamedTuple):
     request: Mapping[str, Any] | None = None
     body: bytes | None = None
     """None if it was not asked for, or wiped."""
+
+    @property
+    def traceparent(self) -> Traceparent | None:
+        """The trace that it is part of."""
+        return Traceparent.read(dict(self.headers).get(HEADER, ""))
 
 
 class StoredRun(NamedTuple):
@@ -262,6 +270,17 @@ class Stats(NamedTuple):
     oldest_waiting: datetime | None
     ended: Mapping[str, int]
     """Outcome → how many runs."""
+
+
+class Queue(NamedTuple):
+    """What of a workflow has not come to its end."""
+
+    workflow: str
+    waiting: int
+    running: int
+    dead: int
+    first_waiting: datetime | None
+    """Since when the run waits that is the first in the queue."""
 
 
 class Retention(NamedTuple):

@@ -13,7 +13,7 @@ from typing import Any
 from sqlalchemy import Connection
 
 from crossdock.state import encode
-from crossdock.store import progress, rerun, retention
+from crossdock.store import probing, progress, rerun, retention
 from crossdock.store.accepting import Arrival, Intake, arrival
 from crossdock.store.backup import back_up
 from crossdock.store.claiming import Queue
@@ -328,6 +328,14 @@ class Store:
     def faults(self) -> list[str]:
         """Check all of a file of SQLite, and give what is wrong with it."""
         return self._database.faults()
+
+    def size(self) -> int:
+        """Give how many bytes it takes."""
+        return self._database.size()
+
+    def probe_soon(self) -> "Future[None]":
+        """Write as much as a message has, and take it back; done when it is known that the disk takes it."""
+        return self._writer.soon(probing.probe, None)
 
     def limit_size(self, limit: int) -> None:
         """Let a file of SQLite grow no further than this many bytes; what is over it is refused as if the disk were full."""

@@ -13,6 +13,7 @@ from crossdock.error_record import error_record
 from crossdock.errors import CancelledRunError, CrossdockError, ExitedError, TimeLimitError
 from crossdock.project.project import Project
 from crossdock.redaction import Redactor
+from crossdock.server.metrics import ATTEMPTS, RUNS, Metrics
 from crossdock.store.errors import StaleLeaseError, StoreError
 from crossdock.store.records import Claimed, Finish, RunState, StepEnd
 from crossdock.store.store import Store
@@ -40,6 +41,8 @@ class Shop(NamedTuple):
     """Set when nothing may wait any more."""
     forsaken: set[str]
     """The runs under which a fork server went away."""
+    metrics: Metrics
+    """Where ends are counted."""
 
 
 class Attempt:
@@ -69,6 +72,7 @@ class Attempt:
         """The steps that are running, and when the time of each is over."""
         self._last: str | None = None
         """The step that ran last: what it printed may come after its end."""
+        self._began = time.monotonic()
         self._run_ends = float("inf")
 
     def note(self, text: str) -> None:
@@ -82,7 +86,8 @@ class Attempt:
             Where the run is now; None if it belongs to somebody else, or was given back.
         """
         order = pickle.dumps(self._claimed)
-        self._run_ends = time.monotonic() + self._definition.limits.seconds
+        self._began = time.monotonic()
+        self._run_ends = self._began + self._definition.limits.seconds
         try:
             with self._shop.heart.beating(self._claimed, self.end):
                 self._child = self._shop.forks.fork(order, on_message=self._take, on_output=self._print)
@@ -90,16 +95,22 @@ class Attempt:
                     self.end("stopped")
                 if self._why is not None:  # it came before there was a child
                     self._child.kill()
-                status, killed_at = self._child.watch(self._deadline)
+                status, killed_at = self._child.watch(self._looked)
                 return self._ended(status, late=killed_at is not None)
         except StaleLeaseError:
-            _logger.warning("the run of %s was taken over by another worker", self._claimed.workflow, extra=self._about)
+            _logger.warning(
+                "the run of %s was taken over by another worker",
+                self._claimed.workflow,
+                extra={**self._about, "event": "run_taken_over"},
+            )
             return None
 
     @property
     def _about(self) -> dict[str, Any]:
         claimed = self._claimed
-        return {"run": claimed.run, "workflow": claimed.workflow, "attempt": claimed.attempt}
+        about = {"run": claimed.run, "workflow": claimed.workflow, "attempt": claimed.attempt}
+        own = claimed.message.traceparent
+        return about | {"message_id": claimed.message.id} | ({} if own is None else {"trace": own.trace})
 
     def end(self, why: str) -> None:
         """End it from outside.
@@ -111,7 +122,10 @@ class Attempt:
         if self._child is not None:
             self._child.kill()
 
-    def _deadline(self) -> float:
+    def _looked(self) -> float:
+        """Write down what a run printed that is quiet now, and give until when it may go on."""
+        if self._log.is_due:
+            self._write_log()
         return min((self._run_ends, *self._running.values()))
 
     # What the child tells
@@ -134,8 +148,6 @@ class Attempt:
 
     def _print(self, text: str) -> None:
         self._log.add(text, "info", self._printing)
-        if self._log.is_due:
-            self._write_log()
 
     @property
     def _printing(self) -> str | None:
@@ -176,7 +188,11 @@ class Attempt:
             except StoreError as error:
                 if not error.transient or self._shop.stopped.is_set():
                     raise
-                _logger.error("a run waits until the store can be written to: %s", error, extra=self._about)
+                _logger.error(
+                    "a run waits until the store can be written to: %s",
+                    error,
+                    extra={**self._about, "event": "store_not_writable"},
+                )
                 self._shop.stopped.wait(pause)
                 pause = min(2 * pause, 30.0)
             else:
@@ -201,14 +217,18 @@ class Attempt:
             self._write_steps()
             self._write_log(last=True)
             self._write(lambda: self._shop.store.give_back(self._claimed))
-            _logger.info("the run of %s was given back", self._claimed.workflow, extra=self._about)
+            self._count("interrupted")
+            _logger.info(
+                "the run of %s was given back", self._claimed.workflow, extra={**self._about, "event": "run_given_back"}
+            )
             return None
         end = self._finish(status, late=late)
         awaited = policy.is_awaited(self._definition, self._claimed)
         lines, most = self._log.take(last=True), self._most_log
         end = end._replace(steps=self._unwritten, lines=lines, most_log=most, awaited=awaited)
         state = self._write(lambda: self._shop.store.finish(self._claimed, end))
-        about = {**self._about, "outcome": end.outcome}
+        self._count(end.outcome, state)
+        about = {**self._about, "event": "run_ended", "outcome": end.outcome, "state": state}
         _logger.info("the run of %s: %s, %s", self._claimed.workflow, end.outcome, state, extra=about)
         return state
 
@@ -222,6 +242,14 @@ class Attempt:
         known = self._claimed.run in self._shop.forsaken
         self._shop.forsaken.add(self._claimed.run)
         return not known
+
+    def _count(self, outcome: str, state: RunState | None = None) -> None:
+        """Count an attempt, and its run if it is over."""
+        claimed, metrics = self._claimed, self._shop.metrics
+        metrics.count(ATTEMPTS, claimed.workflow, outcome)
+        metrics.took(claimed.workflow, time.monotonic() - self._began)
+        if state in ("ended", "dead"):
+            metrics.count(RUNS, claimed.workflow, claimed.trigger, outcome, state)
 
     def _finish(self, status: int, *, late: bool) -> Finish:
         if "finished" in self._told:
@@ -242,6 +270,7 @@ class Attempt:
             None if final is None else final.encode(),
             error,
             told["cursors"],
+            traceparent=told["traceparent"],
             again=policy.again(self._definition, self._claimed, error) if told["outcome"] == "failed" else None,
         )
 

@@ -96,6 +96,8 @@ class Clock:
         began = now()
         self._seen = {ticking: self._known(ticking, began) for ticking in _ticking(project)}
         """Each trigger, and until when its times are dealt with."""
+        self.next_tick: datetime | None = None
+        """The next time that is known; None without a trigger."""
 
     def start(self) -> None:
         """Begin to watch the time; without a trigger there is nothing to do."""
@@ -121,7 +123,9 @@ class Clock:
             if tick is not None and self._is_done(ticking, tick):
                 self._seen[ticking] = tick
         nexts = [(ticking.after(max(seen, now)) - now).total_seconds() for ticking, seen in self._seen.items()]
-        return min(nexts, default=_LOOK_AGAIN)
+        pause = min(nexts, default=_LOOK_AGAIN)
+        self.next_tick = now + timedelta(seconds=pause) if nexts else None
+        return pause
 
     def _watch(self) -> None:
         pause = 0.0
@@ -137,12 +141,21 @@ class Clock:
         """Deal with a time, and tell whether that could be done."""
         about = {"workflow": ticking.workflow, "trigger": ticking.trigger, "tick": tick.isoformat()}
         if ticking.cron.overlap == "skip" and self._is_busy(ticking):
-            _logger.warning("%s: a time is skipped, since the run before goes on", ticking.source, extra=about)
+            _logger.warning(
+                "%s: a time is skipped, since the run before goes on",
+                ticking.source,
+                extra={**about, "event": "tick_skipped"},
+            )
             return True
         try:
             accepted = self._store.accept(self._message(ticking, tick))
         except StoreError as error:
-            _logger.error("%s: a time waits until it can be kept: %s", ticking.source, error, extra=about)
+            _logger.error(
+                "%s: a time waits until it can be kept: %s",
+                ticking.source,
+                error,
+                extra={**about, "event": "tick_waits"},
+            )
             return False
         if not accepted.duplicate:
             self._on_tick()

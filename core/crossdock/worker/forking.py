@@ -62,6 +62,15 @@ class Forks:
         with self._lock, suppress(OSError):  # the server is gone, and its children with it
             self._requests.sendall(REQUEST.pack(KILL, number))
 
+    def revive(self) -> bool:
+        """Start the fork server again if it has died, and tell whether it had."""
+        with self._lock:
+            if self._process.poll() is None:
+                return False
+            self._requests.close()
+            self._start()
+            return True
+
     @property
     def pid(self) -> int:
         """The process id of the fork server."""

@@ -4,6 +4,7 @@ import logging
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 
 from crossdock.store.errors import StaleLeaseError, StoreError
 from crossdock.store.records import Claimed
@@ -32,6 +33,8 @@ class Heart:
         self._lock = threading.Lock()
         self._held: dict[int, tuple[Claimed, Callable[[str], None]]] = {}
         self._stopped = threading.Event()
+        self.beat_at: datetime | None = None
+        """When it beat last."""
         self._thread = threading.Thread(target=self._beat, name="crossdock-heart", daemon=True)
 
     def start(self) -> None:
@@ -42,6 +45,16 @@ class Heart:
         """Beat no more."""
         self._stopped.set()
         self._thread.join()
+
+    @property
+    def held(self) -> int:
+        """How many runs it beats for."""
+        return len(self._held)
+
+    @property
+    def is_beating(self) -> bool:
+        """Whether its thread is there."""
+        return self._thread.is_alive()
 
     @contextmanager
     def beating(self, claimed: Claimed, end: Callable[[str], None]) -> Iterator[None]:
@@ -72,6 +85,7 @@ class Heart:
                 held = list(self._held.values())
             for claimed, end in held:
                 self._beat_for(claimed, end)
+            self.beat_at = datetime.now(UTC)
 
     def _beat_for(self, claimed: Claimed, end: Callable[[str], None]) -> None:
         try:
@@ -80,4 +94,9 @@ class Heart:
         except StaleLeaseError:
             end("lost")
         except StoreError as error:
-            _logger.warning("the run %s has no heartbeat now: %s", claimed.run, error)
+            _logger.warning(
+                "the run %s has no heartbeat now: %s",
+                claimed.run,
+                error,
+                extra={"event": "no_heartbeat", "run": claimed.run},
+            )

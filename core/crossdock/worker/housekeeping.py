@@ -54,4 +54,4 @@ class Housekeeping:
                     self._store.prune()
                     self._pruned = time.monotonic()
             except StoreError as error:
-                _logger.warning("the store can't be tidied now: %s", error)
+                _logger.warning("the store can't be tidied now: %s", error, extra={"event": "store_not_usable"})

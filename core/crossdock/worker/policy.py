@@ -13,6 +13,7 @@ from crossdock.server.address import Address, Target
 from crossdock.server.addresses import target
 from crossdock.state import encode
 from crossdock.store.records import Again, Claimed, Finish, NewMessage
+from crossdock.traceparent import HEADER
 from crossdock.walk import CUT_SHORT, GONE_WELL
 from crossdock.worker.notices import of_end, origin_of
 
@@ -54,9 +55,10 @@ def following(
     project: Project, version: Callable[[], str], claimed: Claimed, end: Finish, at: datetime
 ) -> Iterator[NewMessage]:
     """Give the messages that follow from the end of a run: for workflows that wait for it, and notices."""
-    now = version()
-    yield from _followers(project, now, claimed, end)
-    yield from of_end(project, now, claimed, end, at)
+    now, trace = version(), end.traceparent or claimed.message.traceparent
+    headers = [] if trace is None else [(HEADER, str(trace))]
+    for message in (*_followers(project, now, claimed, end), *of_end(project, now, claimed, end, at)):
+        yield message._replace(headers=headers)
 
 
 def is_awaited(definition: WorkflowDefinition, claimed: Claimed) -> bool:

@@ -11,6 +11,8 @@ from typing import Any
 from crossdock.error_record import error_record
 from crossdock.errors import ProjectError
 from crossdock.project.project import Project
+from crossdock.server.metrics import Metrics
+from crossdock.server.watch import Workers
 from crossdock.store.errors import StoreError
 from crossdock.store.records import Claimed, Finish, Limit
 from crossdock.store.store import Store
@@ -39,6 +41,7 @@ class Pool:
         forks: What forks a child for each.
         workers: How many there are.
         lease: After how many seconds without a heartbeat a run goes to another worker.
+        metrics: Where ends are counted.
     """
 
     def __init__(
@@ -49,10 +52,12 @@ class Pool:
         forks: Forks,
         workers: int,
         lease: float = LEASE,
+        metrics: Metrics | None = None,
     ) -> None:
         self._lease = lease
         self._stopped = threading.Event()
-        self._shop = Shop(project, version, store, forks, Heart(store, lease), self._stopped, set())
+        counted, heart = metrics or Metrics(), Heart(store, lease)
+        self._shop = Shop(project, version, store, forks, heart, self._stopped, set(), counted)
         self._limits = {name: Limit(definition.concurrency) for name, definition in project.definitions.items()}
         self._draining = threading.Event()
         self._work = threading.Condition()
@@ -73,6 +78,16 @@ class Pool:
         with self._work:
             self._news += 1
             self._work.notify_all()
+
+    def condition(self) -> Workers:
+        """Tell how the workers are, and start again what can be: a fork server that died."""
+        alive = sum(thread.is_alive() for thread in self._threads)
+        heart = self._shop.heart
+        whole = alive == len(self._threads) and heart.is_beating
+        if self._threads and self._shop.forks.revive():
+            _logger.error("the fork server had died, and was started again", extra={"event": "fork_server_died"})
+            whole = False
+        return Workers(len(self._threads), alive, heart.held, heart.beat_at, whole)
 
     def drain(self, grace: float) -> None:
         """Take no more runs, let those in work go on for a while, and give back those that take longer.
@@ -103,10 +118,19 @@ class Pool:
                     self._run(claimed)
                 pause = _LOOK_AGAIN
             except StoreError as error:
-                _logger.error("worker %d waits until the store can be used: %s", number, error)
+                _logger.error(
+                    "worker %d waits until the store can be used: %s",
+                    number,
+                    error,
+                    extra={"event": "store_not_usable"},
+                )
                 claimed, pause = None, min(2 * pause, _LONGEST_PAUSE)
             except Exception:
-                _logger.exception("worker %d goes on after a fault of crossdock; its run is taken up again", number)
+                _logger.exception(
+                    "worker %d goes on after a fault of crossdock; its run is taken up again",
+                    number,
+                    extra={"event": "fault"},
+                )
                 claimed = None
             if claimed is None:
                 self._wait(news, pause)
@@ -129,7 +153,8 @@ class Pool:
         if self._shop.project.serve.on_change == "hold":
             held = ProjectError(message, fix="Repeat the run, or set serve: {on_change: run}.")
             self._shop.store.finish(claimed, Finish("refused", error=error_record(held), dead=True))
-            _logger.warning("a run of %s is held: %s", claimed.workflow, message, extra={"run": claimed.run})
+            about = {"event": "run_held", "run": claimed.run, "message_id": claimed.message.id}
+            _logger.warning("a run of %s is held: %s", claimed.workflow, message, extra=about)
         else:
             attempt.note(message)
             attempt.follow()

@@ -5,6 +5,7 @@ which says what is wrong with it.
 """
 
 import ast
+import os
 import sys
 from collections.abc import Iterator
 from contextlib import suppress
@@ -14,6 +15,7 @@ from pathlib import Path
 
 from crossdock import adaptors
 from crossdock.errors import PluginError
+from crossdock.otel import is_wanted
 from crossdock.plugins import Plugins
 from crossdock.project.posting import ADAPTOR
 from crossdock.project.project import Project
@@ -38,6 +40,8 @@ def preload(project: Project) -> Plugins:
             getattr(adaptors, adaptor)
     plugins = Plugins()
     plugins.load()
+    if is_wanted(os.environ):
+        _import("crossdock.exporting")
     for adaptor, opened in adaptors.opened.items():
         plugins.register(f"adaptor {adaptor}", opened)
     return plugins

@@ -18,6 +18,7 @@ from crossdock.credentials import resolved
 from crossdock.decoding import decode
 from crossdock.error_record import error_record
 from crossdock.errors import CrossdockError
+from crossdock.otel import is_for_runs
 from crossdock.plugins import Plugins, hookimpl
 from crossdock.redaction import Redactor
 from crossdock.retrying import retried_steps
@@ -100,6 +101,7 @@ def _prepared(
         key=f"{claimed.message.id} {claimed.workflow}",
     )
     run.on_checkpoint = progress.checkpoint
+    run.traceparent = claimed.message.traceparent
     return run
 
 
@@ -120,7 +122,8 @@ def _register_adaptors(plugins: Plugins) -> None:
 def _hide_environment(seen: Iterable[str]) -> None:
     """Take from the environment what the run is not to see, such as the secrets of others."""
     for name in os.environ.keys() - {*ALWAYS_SEEN, *seen}:
-        del os.environ[name]
+        if not is_for_runs(name):
+            del os.environ[name]
 
 
 def _kept(steps: Iterable["StepEnd"]) -> list[Ended]:
@@ -216,6 +219,7 @@ def _finished(run: Run, most_mb: float) -> dict[str, Any]:
         "final": final.decode() if fits else None,
         "error": None if error is None else run.redactor.in_value(error_record(error) | _place(run, error))[0],
         "cursors": run.state.get("cursors", {}) if run.outcome in GONE_WELL else {},
+        "traceparent": None if run.traceparent is None else str(run.traceparent),
     }
 
 
