@@ -7,8 +7,8 @@ from pathlib import Path
 from urllib.parse import quote, quote_plus
 
 import pytest
+from crossdock.testing import Postgres
 from fix_command import parent_of
-from fix_postgres import Postgres
 from fix_serve import Served
 from fix_store import Process
 from pytest_httpserver import HTTPServer

@@ -18,11 +18,11 @@ from crossdock.project.shape import Retry
 from crossdock.state import encode
 from crossdock.store.records import Claimed, Finish, NewMessage, NewRun
 from crossdock.store.store import Store
+from crossdock.testing import Postgres
 from crossdock.worker.forking import Forks
 from crossdock.worker.policy import backoff
 from crossdock.worker.pool import Pool
 from fix_command import StartCrossdock, WriteJob, WriteJson
-from fix_postgres import Postgres
 from fix_serve import Served, until
 from fix_store import OpenStore, Process, message
 from hypothesis import given

@@ -72,8 +72,8 @@ def run_job(
         >>> run = run_job(set_data(state.data["id"]), state={"data": {"id": 7}})
         >>> run.outcome, run.data
         ('success', 7)
-        >>> run_job(lambda state: 7)
-        <job: crashed, wrong_return: ...>
+        >>> run_job(lambda state: 7).error.code
+        'wrong_return'
     """
     given = state if isinstance(state, Mapping | None) else Message.from_file(state).input
     run = JobRun(_workflow(job), given, credentials=credentials, now=_instant(now), **options)
