@@ -7,24 +7,13 @@ from copy import copy
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from crossdock.errors import CredentialError
-from crossdock.redaction import SHORTEST, Redactor, looks_secret
+from crossdock.redaction import SHORTEST, Redactor
+from crossdock.secret_fields import declared_secrets, is_masked, secret_fields, too_short
 
 if TYPE_CHECKING:
     from crossdock.adaptor import Adaptor
     from crossdock.plugins import Plugins
     from crossdock.references import Resolved
-
-_NO_SECRETS = frozenset(
-    {"base_url", "host_url", "host", "port", "database", "dbname", "user", "username", "scheme"}
-    | {"header", "query", "client_id", "token_url", "scope"}
-)
-"""Fields that hold no secret wherever they stand and come from; masking them would ruin every log."""
-
-_WAYS_IN = frozenset({"basic", "digest", "bearer", "post"})
-"""What a field such as ``auth`` may say instead of a secret."""
-
-_IS_SECRET = re.compile(r"(password|passphrase|secret|token|api_?key|(^|_)(pat|pwd|pin))$", re.IGNORECASE)
-"""The names of fields that hold a secret whoever reads them; others only sound like it: ``key``, ``token_type``."""
 
 CREDENTIAL_NAME = re.compile(r"[a-z][a-z0-9_-]{0,49}")
 
@@ -94,7 +83,7 @@ class Credentials:
     def check_secrets(self) -> None:
         """Raise for a secret that is too short to be masked, also if no connection uses it."""
         for credential in self._credentials.values():
-            for field, value in _too_short(credential.fields):
+            for field, value in too_short(credential.fields):
                 self._redactor.add(value, what=f"{credential.name}.{field}")
 
     def fields(self) -> dict[str, dict[str, Any]]:
@@ -144,7 +133,7 @@ class Credentials:
         if adaptor.configuration is None:
             return None
         configuration = self._validated(adaptor.configuration, credential)
-        for field, secret in _secrets(configuration):
+        for field, secret in declared_secrets(configuration):
             self._redactor.add(secret, what=f"{credential.name}.{field}")
         return configuration
 
@@ -289,15 +278,6 @@ def look_up(what: str, value: Any, *, plugins: "Plugins", redactor: Redactor) ->
     return found
 
 
-def is_masked(what: str) -> bool:
-    """Tell whether the value of a field is masked that is kept elsewhere.
-
-    >>> is_masked("kobo.token"), is_masked("kobo.base_url")
-    (True, False)
-    """
-    return what.rpartition(".")[2] not in _NO_SECRETS
-
-
 def _snake(name: str) -> str:
     return re.sub(r"(?<=[a-z0-9])([A-Z])", lambda match: "_" + match[1].lower(), name)
 
@@ -332,64 +312,6 @@ def _meant(model: Any) -> dict[str, str]:
 
 def _known_as(name: str, known: Container[str]) -> str:
     return name if name in known else _snake(name)
-
-
-def secret_fields(fields: Any, name: str = "", *, secret: bool = False) -> Iterator[tuple[str, str]]:
-    """Give what looks secret by its name, or the name of what holds it."""
-    if isinstance(fields, Mapping):
-        for key, value in fields.items():
-            if not isinstance(value, str) or (key not in _NO_SECRETS and value not in _WAYS_IN):
-                inside = secret or looks_secret(str(key))
-                yield from secret_fields(value, f"{name}.{key}" if name else str(key), secret=inside)
-    elif isinstance(fields, list | tuple):
-        for item in fields:
-            yield from secret_fields(item, name, secret=secret)
-    elif (
-        secret
-        and isinstance(fields, str | int | float)
-        and not isinstance(fields, bool)
-        and len(str(fields)) >= SHORTEST
-    ):
-        yield name, str(fields)
-
-
-def _too_short(fields: Any, name: str = "", key: str = "") -> Iterator[tuple[str, str]]:
-    """Give the secrets that a redactor refuses."""
-    if isinstance(fields, Mapping):
-        for inner, value in fields.items():
-            yield from _too_short(value, f"{name}.{inner}" if name else str(inner), str(inner))
-    elif isinstance(fields, list | tuple):
-        for item in fields:
-            yield from _too_short(item, name, key)
-    elif (
-        isinstance(fields, str | int)
-        and not isinstance(fields, bool)
-        and len(str(fields)) < SHORTEST
-        and _IS_SECRET.search(key)
-    ):
-        yield name, str(fields)
-
-
-def _secrets(configuration: Any) -> Iterable[tuple[str, str]]:
-    """Give what a configuration declares secret, and what it derives from that."""
-    yield from _declared("", configuration)
-    derived = getattr(configuration, "secrets", None)
-    if callable(derived):
-        yield from (("secrets", secret) for secret in derived())
-
-
-def _declared(name: str, value: Any) -> Iterator[tuple[str, str]]:
-    if hasattr(value, "get_secret_value"):
-        yield name, str(value.get_secret_value())
-    elif hasattr(type(value), "model_fields"):
-        for field in type(value).model_fields:
-            yield from _declared(f"{name}.{field}" if name else field, getattr(value, field))
-    elif isinstance(value, Mapping):
-        for key, item in value.items():
-            yield from _declared(f"{name}.{key}", item)
-    elif isinstance(value, list | tuple | set | frozenset):
-        for item in value:
-            yield from _declared(name, item)
 
 
 def _invalid(credential: Credential, faults: list[str]) -> CredentialError:

@@ -4,10 +4,11 @@ from collections.abc import Iterator, Mapping
 from functools import reduce
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
-from crossdock.credentials import is_masked, look_up, secret_fields
+from crossdock.credentials import look_up
 from crossdock.errors import CredentialError, CrossdockError
 from crossdock.redaction import Redactor
 from crossdock.references import Resolved, is_own
+from crossdock.secret_fields import is_masked, secret_fields
 
 if TYPE_CHECKING:
     from crossdock.plugins import Plugins

@@ -15,7 +15,8 @@ from crossdock.errors import closest
 from crossdock.project.files import conditions, jobs
 from crossdock.project.reading import Path, Source
 from crossdock.project.rules import survey
-from crossdock.project.shape import ProjectFile, StepDefinition
+from crossdock.project.shape import ProjectFile
+from crossdock.project.steps import StepDefinition
 from crossdock.site import short
 
 if TYPE_CHECKING:

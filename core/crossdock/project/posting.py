@@ -6,7 +6,8 @@ from crossdock.common.data import idempotency_key
 from crossdock.errors import AdaptorError, message_of
 from crossdock.job import Job
 from crossdock.lazy import computed, credentials, state
-from crossdock.project.shape import Notice, Retry, StepDefinition, WorkflowDefinition
+from crossdock.project.shape import Notice, Retry, WorkflowDefinition
+from crossdock.project.steps import StepDefinition
 from crossdock.state import State
 from crossdock.workflow import Step, Workflow
 

@@ -9,16 +9,14 @@ from crossdock.job import Job, load_function, load_job
 from crossdock.project import posting
 from crossdock.project.shape import (
     AdaptorChoice,
-    EachDefinition,
-    EdgeDefinition,
     Environment,
     Notice,
     ProjectFile,
     Retention,
     Serve,
-    StepDefinition,
     WorkflowDefinition,
 )
+from crossdock.project.steps import EachDefinition, EdgeDefinition, StepDefinition
 from crossdock.project.version import Version
 from crossdock.site import short
 from crossdock.state import State

@@ -9,7 +9,8 @@ from crossdock.documents import parse_document, read_document
 from crossdock.errors import ProjectError, closest
 from crossdock.project.files import files_are_there
 from crossdock.project.reading import Path, Source, shape_of
-from crossdock.project.shape import Notice, ProjectFile, StepDefinition, WorkflowDefinition
+from crossdock.project.shape import Notice, ProjectFile, WorkflowDefinition
+from crossdock.project.steps import StepDefinition
 from crossdock.project.triggers import After, Webhook
 from crossdock.site import short
 from crossdock.workflow import Edge, circle_in, faults

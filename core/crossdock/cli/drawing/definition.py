@@ -7,7 +7,8 @@ from crossdock.cli.drawing.picture import Box, Picture, Way
 from crossdock.cli.tree import time_text
 
 if TYPE_CHECKING:
-    from crossdock.project.shape import EdgeDefinition, StepDefinition, WorkflowDefinition
+    from crossdock.project.shape import WorkflowDefinition
+    from crossdock.project.steps import EdgeDefinition, StepDefinition
     from crossdock.project.triggers import Trigger
 
 Told = Mapping[str, Mapping[str, Any]]
