@@ -79,7 +79,7 @@ def test_every_operation_is_documented_with_its_signature(pages, adaptor):
 def test_every_hook_is_documented_with_its_signature(pages):
     hooks = [name for name in dir(plugins.HookSpecifications) if name.startswith("crossdock_")]
 
-    assert len(hooks) == 7
+    assert len(hooks) == 9
     for name in hooks:
         wanted = parameters_of(getattr(plugins.HookSpecifications, name))[1:]  # without self
         assert pages["reference/adaptors"].parameters(f"crossdock.plugins.HookSpecifications.{name}") == wanted

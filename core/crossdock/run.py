@@ -121,8 +121,7 @@ class Run:
         self.workflow = workflow
         self.settings = Settings(settings or {})
         self.state = State({"data": None, "cursors": {}} | dict(state or {})).without(*_NOT_INPUT)
-        self.plugins = plugins or Plugins()
-        self.redactor = redactor or Redactor()
+        self.plugins, self.redactor = plugins or Plugins(), redactor or Redactor()
         self.credentials = Credentials(
             credentials or {}, unlisted, plugins=self.plugins, redactor=self.redactor, allows=allows
         )
@@ -132,14 +131,12 @@ class Run:
         """What the run was told to end by, while several of its steps run."""
         self.now = now or datetime.now(UTC)
         self.key = key or os.urandom(16).hex()
-        self.size_limit = size_limit
-        self.dry_run = dry_run
+        self.size_limit, self.dry_run, self.parallel = size_limit, dry_run, parallel
         self.plan: list[dict[str, Any]] = []
         """What a dry run would have written, in the order in which it came up."""
         self._given_cursors = deepcopy(self.state.get("cursors"))
         self.walk = Walk(workflow, self.state, only=only, kept=kept)
         """Which of its steps ran, how each ended, and what became of the edges."""
-        self.parallel = parallel
         self.files = RunFiles(files)
         self.record, self.replay, self.trace = record, replay, trace
         self.outcome: Outcome = "refused"
