@@ -251,6 +251,27 @@ def test_rt_40_a_job_that_is_gone_makes_the_run_dead_until_it_is_back(served: Se
     assert served.run(again).run.outcome == "success"
 
 
+def test_rt_40_a_run_of_a_workflow_that_is_gone_is_dead_at_once_until_it_is_back(served: Served):
+    served.write(ONE_STEP, load=ENDS)
+    receiving = served.start("--workers", "0")
+    (run,) = served.post("visits", {})
+    receiving.end()
+    served.write(ONE_STEP.replace("visits:", "others:").replace("webhook: visits", "webhook: others"), load=ENDS)
+    other = served.start()
+
+    details = served.run(run)
+
+    assert (details.run.state, details.run.outcome, details.run.attempt) == ("dead", "refused", 1)
+    assert details.error is not None
+    assert "has no workflow 'visits'" in details.error["message"]
+    other.end()
+    served.write(ONE_STEP, load=ENDS)
+    served.start()
+    with served.store() as store:
+        again = store.retry(run)
+    assert served.run(again).run.outcome == "success"
+
+
 def test_what_a_run_started_ends_with_it(served: Served):
     served.write(ONE_STEP, load=ENDS)
     served.start()

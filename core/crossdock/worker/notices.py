@@ -31,6 +31,8 @@ def of_end(project: Project, version: str, claimed: Claimed, end: Finish, at: da
     """
     if end.outcome in (*GONE_WELL, *CUT_SHORT) or origin_of(claimed.message):
         return
+    if claimed.workflow not in project.definitions:  # nobody says any more who is to be told
+        return
     event = "dead" if next_state(claimed, end) == "dead" else "failed"
     facts = {"event": event, "project": project.name, "workflow": claimed.workflow, **_facts(claimed, end, at)}
     about = {"run": claimed.run, "outcome": end.outcome}

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 from crossdock.error_record import error_record
-from crossdock.errors import ProjectError
+from crossdock.errors import CrossdockError, InputError, ProjectError
 from crossdock.project.project import Project
 from crossdock.server.metrics import Metrics
 from crossdock.server.watch import Workers
@@ -140,21 +140,28 @@ class Pool:
             self._work.wait_for(lambda: self._draining.is_set() or self._news != news, seconds)
 
     def _run(self, claimed: Claimed) -> None:
-        version, attempt = self._shop.version(), Attempt(self._shop, claimed)
-        if claimed.project_version == version:
-            attempt.follow()
+        try:
+            attempt = Attempt(self._shop, claimed)
+        except InputError as error:  # the project has no such workflow any more
+            self._give_up(claimed, error, "run_refused")
         else:
-            self._run_changed(claimed, attempt, version)
+            self._run_by(claimed, attempt, self._shop.version())
         self.wake()  # what it held up may start, and what follows it
 
-    def _run_changed(self, claimed: Claimed, attempt: Attempt, version: str) -> None:
-        """Say that another version of the project accepted a run, and do what the project says then."""
+    def _run_by(self, claimed: Claimed, attempt: Attempt, version: str) -> None:
+        """Run it; if another version of the project accepted it, say so, and do what the project says then."""
         message = f"version {claimed.project_version} of the project accepted the run, and this is {version}"
-        if self._shop.project.serve.on_change == "hold":
+        if claimed.project_version == version:
+            attempt.follow()
+        elif self._shop.project.serve.on_change == "hold":
             held = ProjectError(message, fix="Repeat the run, or set serve: {on_change: run}.")
-            self._shop.store.finish(claimed, Finish("refused", error=error_record(held), dead=True))
-            about = {"event": "run_held", "run": claimed.run, "message_id": claimed.message.id}
-            _logger.warning("a run of %s is held: %s", claimed.workflow, message, extra=about)
+            self._give_up(claimed, held, "run_held")
         else:
             attempt.note(message)
             attempt.follow()
+
+    def _give_up(self, claimed: Claimed, error: CrossdockError, event: str) -> None:
+        """Let a run be dead that is not even tried."""
+        self._shop.store.finish(claimed, Finish("refused", error=error_record(error), dead=True))
+        about = {"event": event, "run": claimed.run, "message_id": claimed.message.id}
+        _logger.warning("a run of %s is dead: %s", claimed.workflow, error, extra=about)
