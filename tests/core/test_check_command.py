@@ -13,6 +13,7 @@ from crossdock.checking.check import check
 from crossdock.checking.finding import Code
 from fix_command import COMMAND, Crossdock, WriteJob
 from fix_distribution import ACME, GOOD, USES, Install, path_of
+from fix_documents import DOCUMENTS
 
 ROOT = Path(__file__).parent.parent.parent
 HEAD = "from crossdock import Job, each, log, set_data, state\nfrom crossdock.adaptors import http, postgresql\n"
@@ -230,12 +231,12 @@ def test_what_nests_deeply_is_checked_too(write_job: WriteJob):
 
 
 def documented() -> list[tuple[str, str]]:
-    """Give each block of Python in the documents that is a job."""
-    files = [path for path in ROOT.rglob("*.md") if not {".venv", ".demo"} & set(path.relative_to(ROOT).parts)]
+    """Give each block of Python in the documents that is a job, or a part of one."""
     found = []
-    for path in files:
+    for path in DOCUMENTS:
         blocks = re.findall(r"^```python\n(.*?)^```$", path.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
-        found += [(f"{path.relative_to(ROOT)} {number}", block) for number, block in enumerate(blocks, 1)]
+        named = [(f"{path.relative_to(ROOT)} {number}", block) for number, block in enumerate(blocks, 1)]
+        found += [(name, block) for name, block in named if "crossdock.testing" not in block]
     return found
 
 

@@ -105,7 +105,7 @@ def test_cookiecutter_asks_four_questions_and_makes_the_same_package(packages, t
     made = tmp_path / packages[kind].name
     files = [file.relative_to(made) for file in made.rglob("*") if file.is_file()]
     assert (done.returncode, "[4/4] What kind of system it is" in done.stdout) == (0, True), done.stderr
-    assert len(files) == 12
+    assert len(files) == 13
     assert [file for file in files if (made / file).read_bytes() != (packages[kind] / file).read_bytes()] == []
 
 
@@ -251,7 +251,7 @@ def test_what_an_author_writes_is_no_difference(package):
 
 
 def test_what_is_not_as_the_template_makes_it_is_said(package):
-    (package / "tests" / "test_contract.py").unlink()
+    (package / ".pre-commit-config.yaml").unlink()
     with (package / ".gitignore").open("a") as file:
         file.write("mine\n")
     project = (package / "pyproject.toml").read_text()
@@ -264,7 +264,7 @@ def test_what_is_not_as_the_template_makes_it_is_said(package):
     assert done.returncode == 3
     assert done.stdout.splitlines() == [
         ".gitignore: is not as the template makes it now",
-        "tests/test_contract.py: is missing",
+        ".pre-commit-config.yaml: is missing",
         "pyproject.toml: project.requires-python is >=3.9; the template has >=3.11",
         "pyproject.toml: project.dependencies lacks crossdock-http>=0.1,<0.2",
         "pyproject.toml: tool.mypy.strict is missing; the template has True",

@@ -1,7 +1,1 @@
-"""What every adaptor of crossdock keeps to."""
-
-from crossdock.testing import AdaptorContract
-
-
-class TestContract(AdaptorContract):
-    adaptor = "{{ cookiecutter.__module }}"
+{% include cookiecutter.kind ~ "/contract.py" %}

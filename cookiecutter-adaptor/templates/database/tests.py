@@ -1,31 +1,16 @@
 """The operations, on a real database."""
 
-import sqlite3
-from contextlib import closing
-
 import pytest
 from crossdock import each, state
 from crossdock.adaptors import {{ cookiecutter.__module }} as adaptor
 
 NAME = "{{ cookiecutter.__module }}"
-AMINA, BARAKA = {"id": 1, "name": "Amina"}, {"id": 2, "name": "Baraka"}
-
-
-@pytest.fixture
-def database(tmp_path):
-    file = tmp_path / "people.db"
-    with closing(sqlite3.connect(file)) as connection:
-        connection.execute("CREATE TABLE people (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE)")
-    return file
-
-
-@pytest.fixture
-def credentials(database):
-    return {"test": {"adaptor": NAME, "database": str(database)}}
+AMINA = {"id": 1, "name": "Amina", "village": "Kisiwa"}
+BARAKA = {"id": 2, "name": "Baraka", "village": None}
 
 
 def test_insert_gives_the_row_as_it_is_stored(run_job, credentials):
-    run = run_job(adaptor.insert("people", {"name": "Amina"}), credentials=credentials)
+    run = run_job(adaptor.insert("people", {"name": "Amina", "village": "Kisiwa"}), credentials=credentials)
 
     assert (run.outcome, run.data) == ("success", AMINA)
 

@@ -1,16 +1,10 @@
 """The operations, on a real server that answers as {{ cookiecutter.system_name }} does."""
 
-import pytest
 from crossdock.adaptors import {{ cookiecutter.__module }} as adaptor
 from crossdock.testing import Close
 
 NAME = "{{ cookiecutter.__module }}"
 AMINA, BARAKA = {"id": 1, "name": "Amina"}, {"id": 2, "name": "Baraka"}
-
-
-@pytest.fixture
-def credentials(http_system):
-    return {"test": http_system.credential(NAME, token="a-token", page_size=1)}
 
 
 def test_find_gives_the_records_of_all_pages(http_system, run_job, credentials):

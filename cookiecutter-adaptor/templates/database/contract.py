@@ -1,0 +1,16 @@
+"""What every adaptor of crossdock keeps to."""
+
+import pytest
+from crossdock.testing import AdaptorContract
+
+
+class TestContract(AdaptorContract):
+    adaptor = "{{ cookiecutter.__module }}"
+
+    @pytest.fixture
+    def credential(self, credentials):
+        return credentials["test"]
+
+    @pytest.fixture
+    def unreachable(self, credential, tmp_path):
+        return {**credential, "database": str(tmp_path / "no folder" / "people.db")}

@@ -1,0 +1,9 @@
+"""What every adaptor of crossdock keeps to."""
+
+from crossdock.testing import AdaptorContract
+
+
+class TestContract(AdaptorContract):
+    adaptor = "{{ cookiecutter.__module }}"
+    configuration = {"token": "any-token"}
+    answers = {"find": []}
