@@ -3,7 +3,7 @@
 
 PYTHON ?= python3
 RUN := .venv/bin/python
-PACKAGES := core adaptors/http adaptors/postgresql adaptors/dhis2
+PACKAGES := core adaptors/http adaptors/postgresql adaptors/dhis2 adaptors/kobotoolbox
 INSTALLED := .venv/.installed
 
 .DEFAULT_GOAL := help
@@ -43,7 +43,7 @@ check-httpx2: $(INSTALLED) ## Run the tests of the http adaptors with the succes
 	$(RUN) -m pip install --quiet --disable-pip-version-check --target .httpx2 httpx2
 	cp -R adaptors/http/crossdock_http .httpx2/
 	$(RUN) -c 'from pathlib import Path; file = Path(".httpx2/crossdock_http/library.py"); file.write_text(file.read_text().replace("import httpcore", "import httpcore2 as httpcore").replace("import httpx", "import httpx2 as httpx"))'
-	PYTHONPATH=.httpx2 $(RUN) -m pytest -q tests/adaptors/http tests/adaptors/dhis2
+	PYTHONPATH=.httpx2 $(RUN) -m pytest -q tests/adaptors/http tests/adaptors/dhis2 tests/adaptors/kobotoolbox
 
 format: $(INSTALLED) ## Put the code into the project's format
 	$(RUN) -m ruff check --fix .

@@ -21,5 +21,6 @@ pytest_plugins = [
     "fix_http",
     "fix_postgres_proxy",
     "fix_dhis2",
+    "fix_kobotoolbox",
     "fix_case",
 ]

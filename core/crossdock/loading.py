@@ -13,7 +13,7 @@ API_VERSION = 1
 
 ADAPTORS = "crossdock.adaptors"
 PLUGINS = "crossdock.plugins"
-RESERVED = {"http": "crossdock-http", "postgresql": "crossdock-postgresql", "dhis2": "crossdock-dhis2"}
+RESERVED = {name: f"crossdock-{name}" for name in ("http", "postgresql", "dhis2", "kobotoolbox")}
 """Names that only the distributions of this project may use."""
 
 

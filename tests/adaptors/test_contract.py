@@ -15,7 +15,8 @@ from crossdock.errors import NoRunError
 from crossdock.installed import installed
 from crossdock.loading import ADAPTORS, load_adaptor
 
-NAMES = ["dhis2", "http", "postgresql"]
+NAMES = ["dhis2", "http", "kobotoolbox", "postgresql"]
+OF_HTTP = {"dhis2", "http", "kobotoolbox"}
 OPERATIONS = [(name, operation) for name in NAMES for operation in load_adaptor(name).adaptor.operations]
 
 
@@ -136,13 +137,13 @@ def test_x06_importing_an_adaptor_imports_no_other_and_prints_nothing(name):
     others = (
         {f"crossdock_{other}" for other in NAMES}
         - {f"crossdock_{name}"}
-        - ({"crossdock_http"} if name == "dhis2" else set())
+        - ({"crossdock_http"} if name in OF_HTTP else set())
     )
 
     assert done.stdout == ""
     assert not imported & others
     assert ("psycopg" in imported) == (name == "postgresql")
-    assert ("httpx" in imported) == (name in ("http", "dhis2"))
+    assert ("httpx" in imported) == (name in OF_HTTP)
 
 
 @pytest.mark.parametrize(("name", "operation"), OPERATIONS)

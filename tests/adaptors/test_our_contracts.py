@@ -1,7 +1,7 @@
 """Our adaptors keep to what every adaptor keeps to."""
 
 import pytest
-from crossdock.adaptors import dhis2
+from crossdock.adaptors import dhis2, kobotoolbox
 from crossdock.testing import AdaptorContract, Postgres
 
 
@@ -15,6 +15,13 @@ class TestDhis2(AdaptorContract):
     adaptor = "dhis2"
     configuration = {"base_url": "https://play.example.org", "token": "any-token", "retry": 0}
     calls = {"import_job": dhis2.import_job("LkXBUdIgbe3", timeout=0.1)}
+
+
+class TestKobotoolbox(AdaptorContract):
+    adaptor = "kobotoolbox"
+    configuration = {"base_url": "https://kf.example.org", "token": "any-token"}
+    answers = {name: {"results": [{"_id": 451}]} for name in ("forms", "submissions", "stream_submissions")}
+    calls = {"download_attachment": kobotoolbox.download_attachment({"download_url": "/api/v2/scan"}, "scan.jpg")}
 
 
 class TestPostgresql(AdaptorContract):

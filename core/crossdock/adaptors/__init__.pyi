@@ -3,9 +3,10 @@ from typing import Any
 
 import crossdock_dhis2 as dhis2
 import crossdock_http as http
+import crossdock_kobotoolbox as kobotoolbox
 import crossdock_postgresql as postgresql
 
-__all__ = ["dhis2", "http", "opened", "postgresql"]
+__all__ = ["dhis2", "http", "kobotoolbox", "opened", "postgresql"]
 
 opened: dict[str, ModuleType]
 
