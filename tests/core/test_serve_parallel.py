@@ -4,7 +4,7 @@ import json
 
 from crossdock.state import State
 from fix_command import Crossdock, WriteJson
-from fix_serve import Served
+from fix_serve import Served, until
 
 PROJECT = """
     workflows:
@@ -92,6 +92,31 @@ def test_what_ended_beside_a_step_that_was_killed_is_not_run_again(served: Serve
 
     assert [attempt.outcome for attempt in details.attempts] == ["crashed", "success"]
     assert served.file("count.txt") == ["counted"]
+
+
+def test_what_ended_beside_a_step_that_takes_long_is_written_down_at_once(served: Served):
+    waits = """
+        import os, time
+        from crossdock import Job
+
+        def wait(state):
+            while not os.path.exists("seen"):
+                time.sleep(0.01)
+            return state
+
+        job = Job(wait)
+    """
+    write(served, left=waits, right=LOADS.replace("state.data['id']", "state.data"))
+    served.start()
+    (run,) = served.post("visits", {"id": 6})
+
+    def ended() -> set[str]:
+        with served.store() as store:
+            return {step.step for step in store.history.run(run).steps}
+
+    until(lambda: ended() == {"load", "right"}, "the end of what needs no time")
+    (served.folder / "seen").touch()
+    assert served.run(run).run.outcome == "success"
 
 
 def test_each_of_several_steps_has_its_own_time(served: Served):
