@@ -13,7 +13,7 @@ _CHILD = """
 import json, sys
 from pathlib import Path
 from crossdock import Job, Run, Workflow, each
-from crossdock.adaptors import http
+from crossdock.adaptors import http, kobotoolbox
 import crossdock_http.transport
 
 def peak():
@@ -44,7 +44,7 @@ MeasureHttp = Callable[..., Measured]
 
 @pytest.fixture
 def measure_http(tmp_path: Path) -> MeasureHttp:
-    """Run operations, given as source, with a credential of these fields; ``tmp_path`` is the run's folder."""
+    """Run operations, given as source, with a credential of these fields, of http unless they name an adaptor; ``tmp_path`` is the run's folder."""
     if not Path("/proc/self/status").exists():
         pytest.skip("the memory of a process is read from /proc: run this on Linux")
 

@@ -3,7 +3,7 @@
 import pytest
 from crossdock.adaptors import kobotoolbox
 from crossdock.testing import Close
-from crossdock_http import UrlError
+from crossdock_http import HttpError, UrlError
 
 FORM = "aVisits"
 SCAN = "the very bytes"
@@ -142,6 +142,17 @@ def test_a_stream_reads_a_page_when_it_is_needed(kobo, visits, run_kobo):
     assert (run.outcome, read) == ("success", [0, 1, 1, 2, 2, 3])
 
 
+def test_a_stream_takes_the_memory_of_a_page(kobo, measure_http):
+    for _ in range(3000):
+        kobo.submit(FORM, story="x" * 20_000)
+    count = "lambda state: state.result(sum(1 for _ in state.data))"
+
+    run = measure_http(f"kobotoolbox.stream_submissions({FORM!r}), {count}", **kobo.credential, page_size=50)
+
+    assert (run.outcome, run.data) == ("success", 3000)
+    assert run.grew < 3000 * 20_000 / 2
+
+
 @pytest.mark.parametrize("submission", [1, "1f0c-77"], ids=["id", "uuid"])
 def test_attachments_are_those_of_one_submission(kobo, scanned, run_kobo, submission):
     assert run_kobo(kobotoolbox.attachments(FORM, submission)).data == scanned["_attachments"]
@@ -215,6 +226,19 @@ def test_a_dry_run_validates_nothing(kobo, visits, run_job):
     run_job(job, credentials={"kobo": kobo.credential}, dry_run=True)
 
     assert (kobo.asked, visits[1]["_validation_status"]) == ([], {})
+    declared = kobotoolbox.adaptor.operations
+    assert [name for name in declared if declared[name].effect == "write"] == ["set_validation_status"]
+
+
+def test_a_check_of_a_credential_shows_that_its_token_is_accepted(kobo):
+    def check(token):
+        entry = kobotoolbox.Configuration(base_url=kobo.url, token=token)
+        with kobotoolbox.adaptor.connect(entry) as client:
+            return kobotoolbox.adaptor.verify(client)
+
+    assert check(kobo.token) == f"{kobo.url} as the owner of a token"
+    with pytest.raises(HttpError, match="answered 401"):
+        check("another-token")
 
 
 def test_the_token_is_nowhere(kobo, scanned, storage, run_kobo, canary_sweep, tmp_path):
