@@ -18,6 +18,7 @@ PACKAGES = {
     "adaptors/http": "crossdock_http",
     "adaptors/postgresql": "crossdock_postgresql",
     "adaptors/dhis2": "crossdock_dhis2",
+    "adaptors/sftp": "crossdock_sftp",
 }
 NOT_SOURCE = shutil.ignore_patterns(".git", ".venv", ".demo", "__pycache__", ".*_cache", "dist", ".hypothesis")
 
@@ -103,7 +104,7 @@ def test_no_wheel_needs_a_path(wheels):
     assert [need for wheel in wheels.values() for need in wheel.metadata.get_all("Requires-Dist") if "@" in need] == []
 
 
-@pytest.mark.parametrize("name", ["http", "postgresql", "dhis2"])
+@pytest.mark.parametrize("name", ["http", "postgresql", "dhis2", "sftp"])
 def test_an_adaptor_has_its_entry_point(wheels, name):
     assert f"[crossdock.adaptors]\n{name} = crossdock_{name}\n" in wheels[f"adaptors/{name}"].entry_points
 
@@ -128,5 +129,5 @@ def test_one_plain_pip_install_brings_everything(tmp_path):
     )
 
     assert installed.returncode == 0, installed.stderr
-    assert [line.split()[0] for line in listed.stdout.splitlines()[1:]] == ["dhis2", "http", "postgresql"]
+    assert [line.split()[0] for line in listed.stdout.splitlines()[1:]] == ["dhis2", "http", "postgresql", "sftp"]
     assert "broken" not in listed.stdout
