@@ -19,7 +19,7 @@ from crossdock.project.schema import project_schema
 from lxml import html
 
 ROOT = Path(__file__).parent.parent
-ADAPTORS = ("dhis2", "http", "postgresql")
+ADAPTORS = ("dhis2", "http", "postgresql", "sftp")
 
 
 class Page:

@@ -13,7 +13,12 @@ API_VERSION = 1
 
 ADAPTORS = "crossdock.adaptors"
 PLUGINS = "crossdock.plugins"
-RESERVED = {"http": "crossdock-http", "postgresql": "crossdock-postgresql", "dhis2": "crossdock-dhis2"}
+RESERVED = {
+    "http": "crossdock-http",
+    "postgresql": "crossdock-postgresql",
+    "dhis2": "crossdock-dhis2",
+    "sftp": "crossdock-sftp",
+}
 """Names that only the distributions of this project may use."""
 
 

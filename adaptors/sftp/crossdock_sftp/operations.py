@@ -151,10 +151,10 @@ def download(state: State, path: str, file: str, *, credential: str | None = Non
         >>> download("incoming/scan.pdf", "scan.pdf")
         sftp.download(<str 17>, <str 8>)
     """
-    target = run_file(file, create=True)
+    session, target = adaptor.connection, run_file(file, create=True)
     with NamedTemporaryFile(dir=target.parent, prefix=".download-", delete=False) as part:
         try:
-            size = sum(map(part.write, adaptor.connection.pieces(path)))
+            size = sum(map(part.write, session.pieces(path)))
             part.flush()
             os.replace(part.name, target)
         except BaseException:
@@ -183,8 +183,9 @@ def upload(state: State, file: str, path: str, *, credential: str | None = None)
         >>> upload("scan.pdf", "outgoing/scan.pdf")
         sftp.upload(<str 8>, <str 17>)
     """
+    session = adaptor.connection
     with run_file(file).open("rb") as content:
-        size = adaptor.connection.replace(path, iter(lambda: content.read(PIECE), b""))
+        size = session.replace(path, iter(lambda: content.read(PIECE), b""))
     return state.result({"path": path, "bytes": size})
 
 

@@ -4,8 +4,9 @@ from typing import Any
 import crossdock_dhis2 as dhis2
 import crossdock_http as http
 import crossdock_postgresql as postgresql
+import crossdock_sftp as sftp
 
-__all__ = ["dhis2", "http", "opened", "postgresql"]
+__all__ = ["dhis2", "http", "opened", "postgresql", "sftp"]
 
 opened: dict[str, ModuleType]
 
