@@ -3,11 +3,13 @@
 
 PYTHON ?= python3
 RUN := .venv/bin/python
-PACKAGES := core adaptors/http adaptors/postgresql adaptors/dhis2 adaptors/kobotoolbox
+PACKAGES := core adaptors/http adaptors/postgresql adaptors/dhis2 adaptors/kobotoolbox adaptors/sftp
 INSTALLED := .venv/.installed
+OPENSSH := .venv/openssh/.unpacked
+OPENSSH_PACKAGES := openssh-server libwrap0 libnsl2 libtirpc3 libnss-wrapper
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check docs bench bench-serve soak check-httpx2 format wheels clean
+.PHONY: help demo test openssh check docs bench bench-serve soak check-httpx2 format wheels clean
 
 help: ## List the targets
 	@echo "make TARGET, where TARGET is one of:"
@@ -18,6 +20,8 @@ demo: $(INSTALLED) ## Run the main job on a form server and a PostgreSQL that st
 
 test: $(INSTALLED) ## Run all tests
 	$(RUN) -m pytest
+
+openssh: $(OPENSSH) ## Unpack an OpenSSH server into .venv, on which the tests of sftp run (Debian, Ubuntu)
 
 check: $(INSTALLED) ## Check style, types, the floors of the packages and the code in the docs
 	$(RUN) -m ruff check .
@@ -62,3 +66,10 @@ $(INSTALLED): pyproject.toml $(addsuffix /pyproject.toml,$(PACKAGES))
 	@$(RUN) -m pip install --quiet --disable-pip-version-check --upgrade 'pip>=25.1'
 	@$(RUN) -m pip install --quiet --disable-pip-version-check --group dev $(addprefix -e ,$(PACKAGES))
 	@touch $(INSTALLED)
+
+$(OPENSSH): $(INSTALLED)
+	@echo "Unpacking $(OPENSSH_PACKAGES) into .venv/openssh; nothing is installed …"
+	@rm -rf .venv/openssh && mkdir .venv/openssh
+	@cd .venv/openssh && { apt-get download --quiet=2 $(OPENSSH_PACKAGES) || { apt-get update --quiet=2 && apt-get download --quiet=2 $(OPENSSH_PACKAGES); }; }
+	@cd .venv/openssh && for package in *.deb; do dpkg -x $$package . || exit 1; done
+	@touch $(OPENSSH)

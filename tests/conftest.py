@@ -12,6 +12,7 @@ pytest_plugins = [
     "fix_proxy",
     "fix_serve",
     "fix_server",
+    "fix_sftp",
     "fix_store",
     "fix_operate",
     "fix_storm",

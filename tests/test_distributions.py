@@ -19,6 +19,7 @@ PACKAGES = {
     "adaptors/postgresql": "crossdock_postgresql",
     "adaptors/dhis2": "crossdock_dhis2",
     "adaptors/kobotoolbox": "crossdock_kobotoolbox",
+    "adaptors/sftp": "crossdock_sftp",
 }
 NOT_SOURCE = shutil.ignore_patterns(".git", ".venv", ".demo", "__pycache__", ".*_cache", "dist", ".hypothesis")
 
@@ -104,7 +105,7 @@ def test_no_wheel_needs_a_path(wheels):
     assert [need for wheel in wheels.values() for need in wheel.metadata.get_all("Requires-Dist") if "@" in need] == []
 
 
-@pytest.mark.parametrize("name", ["http", "postgresql", "dhis2", "kobotoolbox"])
+@pytest.mark.parametrize("name", ["http", "postgresql", "dhis2", "kobotoolbox", "sftp"])
 def test_an_adaptor_has_its_entry_point(wheels, name):
     assert f"[crossdock.adaptors]\n{name} = crossdock_{name}\n" in wheels[f"adaptors/{name}"].entry_points
 
@@ -134,5 +135,6 @@ def test_one_plain_pip_install_brings_everything(tmp_path):
         "http",
         "kobotoolbox",
         "postgresql",
+        "sftp",
     ]
     assert "broken" not in listed.stdout

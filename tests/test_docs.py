@@ -19,7 +19,7 @@ from crossdock.project.schema import project_schema
 from lxml import html
 
 ROOT = Path(__file__).parent.parent
-ADAPTORS = ("dhis2", "http", "kobotoolbox", "postgresql")
+ADAPTORS = ("dhis2", "http", "kobotoolbox", "postgresql", "sftp")
 
 
 class Page:

@@ -6,7 +6,7 @@ import sys
 
 SYSTEM, MODULE = {{ cookiecutter.system_name | jsonify }}, {{ cookiecutter.__module | jsonify }}
 TEXTS = {"author": {{ cookiecutter.author | jsonify }}, "description": {{ cookiecutter.description | jsonify }}}
-OURS = ("dhis2", "http", "kobotoolbox", "postgresql")
+OURS = ("dhis2", "http", "kobotoolbox", "postgresql", "sftp")
 
 
 def refuse(reason: str, fix: str) -> None:

@@ -13,7 +13,7 @@ API_VERSION = 1
 
 ADAPTORS = "crossdock.adaptors"
 PLUGINS = "crossdock.plugins"
-RESERVED = {name: f"crossdock-{name}" for name in ("http", "postgresql", "dhis2", "kobotoolbox")}
+RESERVED = {name: f"crossdock-{name}" for name in ("http", "postgresql", "dhis2", "kobotoolbox", "sftp")}
 """Names that only the distributions of this project may use."""
 
 

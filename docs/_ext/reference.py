@@ -12,7 +12,7 @@ from docutils import nodes
 from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 
-ADAPTORS = ("crossdock_http", "crossdock_postgresql", "crossdock_dhis2", "crossdock_kobotoolbox")
+ADAPTORS = ("crossdock_http", "crossdock_postgresql", "crossdock_dhis2", "crossdock_kobotoolbox", "crossdock_sftp")
 """The packages whose errors are listed."""
 
 SCHEMA = project_schema()

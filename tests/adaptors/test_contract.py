@@ -15,7 +15,7 @@ from crossdock.errors import NoRunError
 from crossdock.installed import installed
 from crossdock.loading import ADAPTORS, load_adaptor
 
-NAMES = ["dhis2", "http", "kobotoolbox", "postgresql"]
+NAMES = ["dhis2", "http", "kobotoolbox", "postgresql", "sftp"]
 OF_HTTP = {"dhis2", "http", "kobotoolbox"}
 OPERATIONS = [(name, operation) for name in NAMES for operation in load_adaptor(name).adaptor.operations]
 

@@ -3,6 +3,7 @@
 import pytest
 from crossdock.adaptors import dhis2, kobotoolbox
 from crossdock.testing import AdaptorContract, Postgres
+from fix_sftp import PASSWORD
 
 
 class TestHttp(AdaptorContract):
@@ -36,3 +37,14 @@ class TestPostgresql(AdaptorContract):
     def unreachable(self, closed_port):
         dsn = f"postgresql://{closed_port.host}:{closed_port.port}/none"
         return {"adaptor": "postgresql", "dsn": dsn, "connect_timeout": 0.1}
+
+
+class TestSftp(AdaptorContract):
+    adaptor = "sftp"
+
+    @pytest.fixture
+    def credential(self, sftp_server, sftp_credential, sftp_folder):
+        (sftp_folder / "incoming" / "visits.csv").write_text("visit_id,clinic\n7,Kisumu\n")
+        (sftp_folder / "incoming" / "scan.pdf").write_bytes(b"%PDF")
+        known = sftp_server.known_hosts(sftp_folder)
+        return {**sftp_credential, "host_key": None, "known_hosts": known, "private_key": None, "password": PASSWORD}

@@ -60,12 +60,13 @@ def test_adaptors_list(crossdock: Crossdock):
         ("http", "crossdock-http", "ok"),
         ("kobotoolbox", "crossdock-kobotoolbox", "ok"),
         ("postgresql", "crossdock-postgresql", "ok"),
+        ("sftp", "crossdock-sftp", "ok"),
     ]
 
 
 def test_adaptors_list_as_json(crossdock: Crossdock):
     listed = crossdock("adaptors", "list", "--json").json
-    assert [entry["name"] for entry in listed] == ["dhis2", "http", "kobotoolbox", "postgresql"]
+    assert [entry["name"] for entry in listed] == ["dhis2", "http", "kobotoolbox", "postgresql", "sftp"]
     assert {key: listed[1][key] for key in ("distribution", "status", "problem")} == {
         "distribution": "crossdock-http",
         "status": "ok",
@@ -129,7 +130,7 @@ def test_adaptors_show_one_operation(crossdock: Crossdock):
         (
             ["adaptors", "show", "htpp"],
             3,
-            "no adaptor 'htpp' is installed; there are: dhis2, http, kobotoolbox, postgresql\n  fix: Did you mean http? Else: pip install crossdock-htpp",
+            "no adaptor 'htpp' is installed; there are: dhis2, http, kobotoolbox, postgresql, sftp\n  fix: Did you mean http? Else: pip install crossdock-htpp",
         ),
     ],
 )
@@ -270,7 +271,7 @@ BAD_JOBS: dict[str, tuple[str, bytes, str]] = {
     "no-adaptor": (
         "job.py",
         b"from crossdock.adaptors import htpp",
-        "no adaptor 'htpp' is installed; there are: dhis2, http, kobotoolbox, postgresql",
+        "no adaptor 'htpp' is installed; there are: dhis2, http, kobotoolbox, postgresql, sftp",
     ),
 }
 

@@ -124,7 +124,7 @@ def test_what_is_missing_is_told_with_the_fix(crossdock: Crossdock, keyring: Key
         ("d.token: the vault has no field 'none' at 'secret/data/kobo'", "Add it there."),
         ("e.token: the plugin acme-vault could not resolve it: HTTPError", "Check the vault that it asks."),
         (
-            "no adaptor 'htpt' is installed; there are: dhis2, http, kobotoolbox, postgresql",
+            "no adaptor 'htpt' is installed; there are: dhis2, http, kobotoolbox, postgresql, sftp",
             "Did you mean http? Else: pip install crossdock-htpt",
         ),
     ]  # fmt: skip

@@ -26,7 +26,7 @@ def all_classes(root=CrossdockError):
         yield from all_classes(child)
 
 
-ADAPTOR_ERRORS = [import_module(f"crossdock_{name}") for name in ("http", "postgresql", "dhis2", "kobotoolbox")]
+ADAPTOR_ERRORS = [import_module(f"crossdock_{name}") for name in ("http", "postgresql", "dhis2", "kobotoolbox", "sftp")]
 CLASSES = sorted({CrossdockError, *all_classes()}, key=lambda error: error.__name__)
 
 
