@@ -29,6 +29,15 @@ def document(title: str, version: str, paths: Document, **components: Document) 
     return {"openapi": version, "info": info, "paths": paths, "components": components}
 
 
+def thinned(paths: Document) -> Document:
+    """Leave but the first operation of all paths after the sixth: the contract is tried on every one."""
+    kept = dict(list(paths.items())[:6])
+    for path, item in list(paths.items())[6:]:
+        first = next(key for key in item if key != "parameters")
+        kept[path] = {key: value for key, value in item.items() if key in ("parameters", first)}
+    return kept
+
+
 def health_records() -> Document:
     """Resources that are read, searched, written and patched; 3.0, with ``nullable`` and media types of its own."""
     paths: Document = {}
@@ -55,7 +64,7 @@ def health_records() -> Document:
         "List",
     ]:
         paths |= _resource(kind)
-    found = document("Records", "3.0.3", paths, schemas=_RECORD_SCHEMAS, parameters=_RECORD_PARAMETERS)
+    found = document("Records", "3.0.3", thinned(paths), schemas=_RECORD_SCHEMAS, parameters=_RECORD_PARAMETERS)
     found["servers"] = [{"url": "https://{region}.records.example.org/r4", "variables": {"region": {"default": "eu"}}}]
     found["components"]["securitySchemes"] = {
         "key": {"type": "apiKey", "in": "header", "name": 'X-"Key"'},
@@ -141,7 +150,7 @@ def metadata() -> Document:
     ]:
         paths |= _collection(name)
     paths |= _METADATA_MORE
-    found = document("Metadata", "3.1.0", paths, schemas={"Any": True, "Uid": {"type": ["string", "null"]}})
+    found = document("Metadata", "3.1.0", thinned(paths), schemas={"Any": True, "Uid": {"type": ["string", "null"]}})
     found["servers"] = [{"url": "/api/41/"}]
     return found
 
@@ -228,7 +237,7 @@ def issues() -> Document:
     schemes = {
         "app": {"type": "oauth2", "flows": {"clientCredentials": {"tokenUrl": "https://x.example/t", "scopes": {}}}}
     }
-    return document("Issues", "3.1.1", paths, requestBodies=bodies, securitySchemes=schemes)
+    return document("Issues", "3.1.1", thinned(paths), requestBodies=bodies, securitySchemes=schemes)
 
 
 def _thing(thing: str) -> Document:
@@ -289,7 +298,7 @@ def hostile(texts: Iterable[str] = HOSTILE) -> Document:
         given = [
             parameter("id", "path", description=text),
             {"name": name, "in": "query", "required": True, "schema": {"enum": [text, name]}, "description": text},
-            {"name": name, "in": "header", "schema": {"type": "array", "items": {"enum": [name]}}},
+            {"name": f"X-{index}", "in": "header", "schema": {"type": "array", "items": {"enum": [name]}}},
             {"name": name + "d", "in": "query", "style": "deepObject", "schema": {"type": "object"}},
         ]
         described = {"operationId": text, "summary": text, "description": text, "parameters": given}

@@ -58,12 +58,24 @@ def test_the_package_is_clean_and_formatted(packages, name):
     )
 
 
+THOROUGH = {
+    "records": "update_patient",
+    "metadata": "analytics",
+    "issues": "labels_list_for_repo",
+    "hostile": "type_ignore_noqa",
+}
+"""The operation that is tried where nobody answers too: that takes seconds, and all are sent alike."""
+
+
 @pytest.mark.parametrize("name", DOCUMENTS)
 def test_the_package_keeps_the_contract_and_passes_its_test(packages, site, name):
-    done = in_folder(packages[name], sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", **site)
+    chosen = f"not (every_connection_is_closed or failure_is_an_error) or [{THOROUGH[name]}]"
+    command = [sys.executable, "-m", "pytest", "-q", "-rs", "-p", "no:cacheprovider", "-k", chosen]
+
+    done = in_folder(packages[name], *command, **site)
 
     assert done.returncode == 0, done.stdout[-3000:]
-    assert "skipped" not in done.stdout
+    assert "skipped" not in done.stdout, done.stdout[-3000:]
     assert not list(packages[name].rglob("owned"))
 
 
@@ -111,9 +123,9 @@ def shown(site: dict[str, str], folder: Path, name: str) -> dict[str, str]:
 def test_effects_follow_the_method_and_what_is_deprecated_is_left_out(packages, site, tmp_path):
     found = shown(site, tmp_path, "records")
 
-    assert len(found) == 20 * 7 - 1
-    assert (found["read_patient"], found["search_claim"], found["head_claim_id_history_vid"]) == ("read",) * 3
-    assert (found["create_patient"], found["update_claim"], found["delete_claim"]) == ("write",) * 3
+    assert len(found) == (2 + 3 + 2) * 2 + 18 * 3 - 1
+    assert (found["read_patient"], found["search_claim"], found["head_patient_id_history_vid"]) == ("read",) * 3
+    assert (found["create_patient"], found["update_patient"], found["delete_practitioner"]) == ("write",) * 3
     assert "delete_patient" not in found
 
 
@@ -268,6 +280,7 @@ def test_what_is_left_out_is_said(crossdock: Crossdock, tmp_path):
         "/old": {"get": {"deprecated": True}},
         "/cookie": {"get": {"parameters": [parameter("sid", "cookie", required=True)]}},
         "/a#b": ONE,
+        "/header": {"get": {"parameters": [parameter("X Y", "header")]}},
         "/kept": ONE,
     }
     (tmp_path / "api.json").write_text(json.dumps(document("A", "3.1.0", paths)))
@@ -275,8 +288,9 @@ def test_what_is_left_out_is_said(crossdock: Crossdock, tmp_path):
     done = crossdock("new", "adaptor", "Acme", "--openapi", "api.json")
 
     assert done.returncode == 0
-    assert done.stderr.splitlines()[:3] == [
+    assert done.stderr.splitlines()[:4] == [
         "left out: GET '/old': it is deprecated",
         "left out: GET '/cookie': it needs a cookie",
         "left out: GET '/a#b': its path is none that a request can have",
+        "left out: GET '/header': a header has a name that HTTP does not allow",
     ]

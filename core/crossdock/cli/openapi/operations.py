@@ -12,6 +12,12 @@ from crossdock.cli.openapi.types import Typed, type_of
 METHODS = ("get", "head", "post", "put", "patch", "delete", "options")
 _READS = frozenset({"get", "head"})
 _PLACE = re.compile(r"\{([^{}]+)\}")
+_MEDIA_TYPE = re.compile(r"[\w.+-]+/[\w.+-]+(; ?[\w.+-]+=[\w.+-]+)*", re.ASCII)
+"""One that may be sent; ``text/*`` may not."""
+
+_TOKEN = re.compile(r"[\w!#$%&'*+.^`|~-]+", re.ASCII)
+"""The name of a header (RFC 9110, section 5.1)."""
+
 _IGNORED = frozenset({"accept", "content-type", "authorization"})
 """Headers that a document can't describe as parameters (OpenAPI 3.1, 4.8.12.1)."""
 
@@ -35,7 +41,7 @@ class Parameter(NamedTuple):
 
 
 class Body(NamedTuple):
-    """How the body of a request goes: the option of the client, and a media type that it does not know."""
+    """How the body of a request goes: the option of the client, and the media type, unless that follows from it."""
 
     option: str
     media_type: str | None
@@ -110,11 +116,13 @@ def _unfit(path: str, item: Part, described: Part) -> str:
     """Say why an operation is not made; nothing if it is."""
     if described.mapping().get("deprecated") is True:
         return "it is deprecated"
-    if not path.isprintable() or re.search(r"[#?\\]|//|/\.{1,2}(/|$)", path):
+    if not path.isprintable() or re.search(r"[\s#?\\]|//|/\.{1,2}(/|$)", _PLACE.sub("x", path)):
         return "its path is none that a request can have"
     parameters = _parameters(item, described)
     if any(part.text("in") == "cookie" and _is_required(part) for part in parameters):
         return "it needs a cookie"
+    if not all(_TOKEN.fullmatch(part.text("name")) for part in parameters if part.text("in") == "header"):
+        return "a header has a name that HTTP does not allow"
     return "a parameter has an endless name" if any(len(literal(part.text("name"))) > 60 for part in parameters) else ""
 
 
@@ -196,8 +204,8 @@ def _how(media_type: str) -> Body:
     if plain in _BODIES:
         return Body(_BODIES[plain], None)
     is_json = plain == "application/json" or plain.endswith("+json")
-    known = plain == "application/json" or "*" in plain or not media_type.isprintable()
-    return Body("json" if is_json else "body", None if known else media_type)
+    named = plain != "application/json" and _MEDIA_TYPE.fullmatch(media_type)
+    return Body("json" if is_json else "body", media_type if named else None)
 
 
 def _body(content: Part, media: tuple[str, Part], name: str) -> Parameter:
