@@ -1,7 +1,6 @@
 """``crossdock new adaptor``: a package that works, and how it is compared with its template later."""
 
 import json
-import os
 import re
 import subprocess
 import sys
@@ -10,9 +9,9 @@ from pathlib import Path
 
 import pytest
 from fix_command import COMMAND, Crossdock
+from fix_packages import BIN, in_folder, installed
 
 ROOT = Path(__file__).parent.parent.parent
-BIN = Path(sys.executable).parent
 KINDS = ("http", "database", "other")
 AWKWARD = {
     "http": ("Acme", "Amina Said", "The registry of Acme."),
@@ -31,21 +30,6 @@ def answered(kind: str) -> list[str]:
     return [system, "--kind", kind, "--author", author, "--description", description]
 
 
-def in_folder(
-    folder: Path, *command: object, typed: str | None = None, **environment: str
-) -> "subprocess.CompletedProcess[str]":
-    known = {"PATH": f"{BIN}{os.pathsep}{os.environ['PATH']}", "HOME": str(folder.parent), "LANG": "C.UTF-8"}
-    return subprocess.run(
-        [str(word) for word in command],
-        cwd=folder,
-        env=known | environment,
-        input=typed,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-
-
 @pytest.fixture(scope="module")
 def packages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """Make a package of each kind, and give their folders."""
@@ -61,15 +45,7 @@ def packages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 @pytest.fixture(scope="module")
 def site(packages, tmp_path_factory) -> dict[str, str]:
     """Install the packages from their wheels, and give the environment in which they are."""
-    folder = tmp_path_factory.mktemp("site")
-    for package in packages.values():
-        built = in_folder(package, sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", "dist")
-        assert built.returncode == 0, built.stdout
-    wheels = [wheel for package in packages.values() for wheel in (package / "dist").iterdir()]
-    pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--disable-pip-version-check"]
-    installed = in_folder(folder, *pip, "--target", folder, *wheels)
-    assert installed.returncode == 0, installed.stderr
-    return {"PYTHONPATH": str(folder)}
+    return installed(packages.values(), tmp_path_factory.mktemp("site"))
 
 
 def name_of(package: Path) -> str:

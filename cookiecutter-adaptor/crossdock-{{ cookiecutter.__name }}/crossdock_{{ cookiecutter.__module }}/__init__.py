@@ -1,1 +1,1 @@
-{% include cookiecutter.kind ~ "/package.py" %}
+{% include ("openapi" if cookiecutter._api else cookiecutter.kind) ~ "/package.py" %}

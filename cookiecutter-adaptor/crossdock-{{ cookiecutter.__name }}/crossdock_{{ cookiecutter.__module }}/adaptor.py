@@ -1,1 +1,1 @@
-{% include cookiecutter.kind ~ "/adaptor.py" %}
+{% include ("openapi" if cookiecutter._api else cookiecutter.kind) ~ "/adaptor.py" %}

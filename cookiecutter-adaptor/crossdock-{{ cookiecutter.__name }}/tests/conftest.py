@@ -1,1 +1,1 @@
-{% include cookiecutter.kind ~ "/conftest.py" %}
+{% include ("openapi" if cookiecutter._api else cookiecutter.kind) ~ "/conftest.py" %}

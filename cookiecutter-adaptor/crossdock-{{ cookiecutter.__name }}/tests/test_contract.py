@@ -1,1 +1,1 @@
-{% include cookiecutter.kind ~ "/contract.py" %}
+{% include ("openapi" if cookiecutter._api else cookiecutter.kind) ~ "/contract.py" %}

@@ -1,1 +1,1 @@
-{% include cookiecutter.kind ~ "/tests.py" %}
+{% include ("openapi" if cookiecutter._api else cookiecutter.kind) ~ "/tests.py" %}

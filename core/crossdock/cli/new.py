@@ -2,6 +2,7 @@
 
 import os
 import re
+from typing import Any
 
 import click
 
@@ -39,19 +40,37 @@ def project(name: str) -> None:
     show_default=True,
     help="What kind of system it is.",
 )
-def adaptor(**given: str | None) -> None:
+@click.option("--openapi", type=click.Path(), help="An OpenAPI 3 document, JSON or YAML: its operations are made.")
+def adaptor(openapi: str | None, **given: str | None) -> None:
     """Make a package with an adaptor for SYSTEM, such as Acme or "Acme Registry".
 
     It holds two operations that work, tests on a real server, the contract that every adaptor keeps to, and
-    all that it takes to publish it.
+    all that it takes to publish it. With --openapi its operations are those that a document describes.
     """
     known = answers("adaptor", {name: value for name, value in given.items() if value is not None})
     folder = f"crossdock-{known['__name']}"
     _check_free(folder)
+    if openapi is not None:
+        known |= {"_api": _api(openapi, known)}
     bake("adaptor", known)
     say(
         f"made {folder}: the adaptor {known['__module']}. Go on with:\n  cd {folder}\n  pip install -e '.[test]'\n  pytest"
     )
+
+
+def _api(openapi: str, known: dict[str, Any]) -> dict[str, Any]:
+    """Give what the template is told of an API that a document describes."""
+    from crossdock.cli.openapi.answers import api_answers  # imported late: --help needs none of it
+    from crossdock.cli.openapi.document import read_api
+    from crossdock.cli.openapi.operations import api_of
+
+    if known["kind"] != "http":
+        raise InputError(f"OpenAPI describes an HTTP API, not a {known['kind']}", fix="Leave --kind out.")
+    document = read_api(openapi)
+    api = api_of(document)
+    for reason in api.left_out:
+        say(f"left out: {reason}")
+    return api_answers(document, api, known)
 
 
 def _check_free(name: str) -> None:

@@ -1,0 +1,1 @@
+"""Fixtures of your own go here; those of crossdock are there already."""

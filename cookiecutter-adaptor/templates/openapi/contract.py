@@ -1,0 +1,7 @@
+"""What every adaptor of crossdock keeps to."""
+
+from crossdock.testing import AdaptorContract
+
+
+class TestContract(AdaptorContract):
+    adaptor = "{{ cookiecutter.__module }}"

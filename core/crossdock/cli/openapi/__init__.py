@@ -1,0 +1,1 @@
+"""Operations of an adaptor from an OpenAPI document: read the document, list its operations, write their source."""
