@@ -15,6 +15,13 @@ AFTER = """
     triggers: {failed: {after: {failure: visits}}}
     steps: {load: {job: jobs/load.py}}
 """
+NOTICE = """
+  told:
+    retry: {attempts: 1}
+    steps: {load: {job: jobs/load.py}}
+defaults:
+  notify: {workflow: told}
+"""
 
 
 ITEMS = """
@@ -111,9 +118,12 @@ def test_failed_runs_of_a_workflow_are_repeated_together_and_only_once(operated:
     assert crossdock(*fitting).json == {}
 
 
-def test_what_the_end_of_a_repeated_run_starts_is_left_out_of_the_batch(operated: Served, crossdock: Crossdock):
+@pytest.mark.parametrize("told_by", [AFTER, NOTICE], ids=["after", "notify"])
+def test_what_the_end_of_a_repeated_run_starts_is_left_out_of_the_batch(
+    operated: Served, crossdock: Crossdock, told_by: str
+):
     file = operated.folder / "project.yaml"
-    file.write_text(file.read_text(encoding="utf-8") + AFTER, encoding="utf-8")
+    file.write_text(file.read_text(encoding="utf-8") + told_by, encoding="utf-8")
     operated.start()
     run = fail(operated)
     [follower] = [operated.run(one.id).run for one in operated.runs("told")]
