@@ -81,7 +81,7 @@ def error_rows() -> Iterator[tuple[str, ...]]:
 
     for package in ("crossdock", *ADAPTORS):
         for module in walk_packages(import_module(package).__path__, f"{package}."):
-            if module.name.endswith(".errors"):  # the others are imported by the public names
+            if module.name.endswith((".errors", ".posting")):  # the others are imported by the public names
                 import_module(module.name)
     for error in sorted(set(subclasses(CrossdockError)), key=lambda error: (error.code, error.__name__)):
         if not error.__name__.startswith("_"):
