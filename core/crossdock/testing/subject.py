@@ -38,7 +38,7 @@ class Subject:
         try:
             return load_adaptor(self.adaptor)
         except PluginError as error:
-            pytest.skip(f"it does not load: {error.message}")
+            pytest.skip(f"it does not load: {error.message}; {error.fix}")
 
     @property
     def _adaptor(self) -> Adaptor[Any, Any]:
@@ -70,7 +70,7 @@ class Subject:
             return self.calls[operation]
         built = documented(self._declaration(operation))
         if not built:
-            pytest.skip(f"the documentation of {operation} has no example that builds it")
+            pytest.skip(f"no example builds {operation}: add one to its docstring, under Example: >>> {operation}(…)")
         return built[0]
 
     def _lazily(self, operation: str) -> tuple[Any, State]:
