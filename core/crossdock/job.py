@@ -151,14 +151,15 @@ def _nearest(file: "Path") -> str:
 def _import(file: "Path", source: str) -> ModuleType:
     import importlib.util
 
-    spec = importlib.util.spec_from_file_location(f"crossdock_job_{file.stem}", file.resolve())
+    place = file.resolve()
+    spec = importlib.util.spec_from_file_location(f"crossdock_job_{file.stem}", place)
     if spec is None or "\0" in source:
         raise JobLoadError(f"{short(str(file))} is not a Python file", fix="Name a .py file that has a job.")
     module = importlib.util.module_from_spec(spec)
     sys.modules[spec.name] = module
-    _let_import_from(str(file.resolve().parent))
+    _let_import_from(str(place.parent))
     try:
-        exec(compile(source, str(file.resolve()), "exec"), module.__dict__)  # noqa: S102 - a job is trusted code, SECURITY.md
+        exec(compile(source, str(place), "exec"), module.__dict__)  # noqa: S102 - a job is trusted code, SECURITY.md
     except SyntaxError as error:
         raise JobLoadError(
             f"{_place(error, file)}: {error.msg}: {(error.text or '').strip()}", fix="Correct the syntax there."

@@ -11,7 +11,20 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, and_, bindparam, exists, func, insert, or_, select, text, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    RowMapping,
+    and_,
+    bindparam,
+    exists,
+    func,
+    insert,
+    or_,
+    select,
+    text,
+    update,
+)
 
 from crossdock.error_record import error_record
 from crossdock.state import encode
@@ -63,9 +76,7 @@ _CLAIM = (
         cancelled=False,
         first_started_at=func.coalesce(_run.c.first_started_at, bindparam("now")),
     )
-)
-_CLAIMED = select(_run.c.number.label("run"), _run.c.fence, _run.c.attempt).where(
-    _run.c.number == bindparam("b_number")
+    .returning(*_run.c)
 )
 _BEGIN_ATTEMPT = insert(schema.attempt)
 _ATTEMPT = update(schema.attempt).where(
@@ -96,24 +107,37 @@ class Queue:
         self._now = now
         self._follow = follow
 
-    def claim(self, connection: Connection, worker: str, lease: float, limits: Mapping[str, Limit]) -> int | None:
-        """Give the number of a run that from now on belongs to this worker, if one can start."""
-        self.expire(connection)
-        number = self._next(connection, limits)
+    def claim(
+        self, connection: Connection, worker: str, lease: float, limits: Mapping[str, Limit]
+    ) -> RowMapping | None:
+        """Give the row of a run that from now on belongs to this worker, if one can start."""
+        self._alone(connection)
+        number = None if self._watch.is_due else self._next(connection, limits)
         if number is None:
-            return None
+            self._expire(connection)
+            number = self._next(connection, limits)
+        return None if number is None else self._take(connection, number, worker, lease)
+
+    def _take(self, connection: Connection, number: int, worker: str, lease: float) -> RowMapping | None:
         now = micros(self._now())
         mine = {"b_number": number, "now": now, "lease": lease, "worker": worker, "place": place()}
-        if connection.execute(_CLAIM, mine).rowcount == 0:
-            return None  # it was cancelled just now
-        row = connection.execute(_CLAIMED, {"b_number": number}).mappings().one()
-        connection.execute(_BEGIN_ATTEMPT, {**row, "worker": worker, "started_at": now})
-        return number
+        row = connection.execute(_CLAIM, mine).mappings().first()
+        if row is not None:  # else it was cancelled just now
+            attempt = {"run": number, "fence": row["fence"], "attempt": row["attempt"]}
+            connection.execute(_BEGIN_ATTEMPT, {**attempt, "worker": worker, "started_at": now})
+        return row
 
     def expire(self, connection: Connection) -> int:
         """Put back the runs whose worker is gone, and tell how many."""
+        self._alone(connection)
+        return self._expire(connection)
+
+    def _alone(self, connection: Connection) -> None:
+        """Let nobody else claim until the end of the transaction."""
         if not self._is_sqlite:
             connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _OURS})
+
+    def _expire(self, connection: Connection) -> int:
         leases = [Lease(*row) for row in connection.execute(_LEASES)]
         return sum(self._put_back(connection, lease) for lease in self._watch.expired(leases))
 

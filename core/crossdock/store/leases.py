@@ -13,6 +13,9 @@ from collections.abc import Callable, Iterable
 from functools import cache
 from typing import NamedTuple
 
+_SOON = 0.5
+"""After how many seconds it is looked again whether workers are there, even while there is other work."""
+
 
 class Lease(NamedTuple):
     """A run that a worker holds, as it stands in the store."""
@@ -34,11 +37,17 @@ class Watch:
     def __init__(self, monotonic: Callable[[], float] = time.monotonic) -> None:
         self._monotonic = monotonic
         self._seen: dict[tuple[int, int], tuple[int, float]] = {}
+        self._looked = float("-inf")
+
+    @property
+    def is_due(self) -> bool:
+        """Whether it has not looked for a while."""
+        return self._monotonic() - self._looked >= _SOON
 
     def expired(self, leases: Iterable[Lease]) -> list[Lease]:
         """Give those of all leases whose worker is gone, or let its heart stand still for too long."""
         now, before, self._seen = self._monotonic(), self._seen, {}
-        gone = []
+        self._looked, gone = now, list[Lease]()
         for lease in leases:
             key = (lease.number, lease.fence)
             beat, since = before.get(key, (lease.beat, now))

@@ -23,8 +23,18 @@ _CURSORS = select(schema.cursor.c.name, schema.cursor.c.value).where(schema.curs
 
 
 def claimed_run(connection: Connection, number: int) -> Claimed:
-    """Give all that a worker needs of the run that it just claimed."""
-    row = connection.execute(_RUN, {"number": number}).mappings().one()
+    """Give a run as a worker has it who claimed it."""
+    return claimed_of(connection, connection.execute(_RUN, {"number": number}).mappings().one())
+
+
+def claimed_of(connection: Connection, row: RowMapping) -> Claimed:
+    """Give all that a worker needs of a run.
+
+    Args:
+        connection: The connection.
+        row: Its row, as it is now.
+    """
+    number, may_have_steps = row["number"], row["fence"] > 1 or row["retry_of"]
     return Claimed(
         run=row["id"],
         number=number,
@@ -35,7 +45,7 @@ def claimed_run(connection: Connection, number: int) -> Claimed:
         trigger=row["trigger"],
         project_version=row["project_version"],
         message=message_of(connection, row["message"]),
-        steps=tuple(kept_steps(connection, number)),
+        steps=tuple(kept_steps(connection, number)) if may_have_steps else (),
         cursors=cursors_of(connection, row["workflow"]),
         first_started_at=moment(row["first_started_at"]),
         retry_of=row["retry_of"],

@@ -21,7 +21,7 @@ from crossdock.store.database import Database
 from crossdock.store.history import History
 from crossdock.store.leases import Watch
 from crossdock.store.lock import only_server, release
-from crossdock.store.reading import claimed_run
+from crossdock.store.reading import claimed_of
 from crossdock.store.records import (
     MOST_OF_A_LOG,
     Accepted,
@@ -156,11 +156,11 @@ class Store:
             lease: After how many seconds without a heartbeat it goes to another worker.
             limits: Workflow → how many of its runs may go on at the same time; one of each by default.
         """
-        number = self._writer.write(lambda c: self._queue.claim(c, worker, lease, limits or {}))
-        if number is None:
+        row = self._writer.write(lambda c: self._queue.claim(c, worker, lease, limits or {}))
+        if row is None:
             return None
         with self._database.read() as connection:
-            return claimed_run(connection, number)
+            return claimed_of(connection, row)
 
     def heartbeat(self, claimed: Claimed) -> bool:
         """Say that the worker is still there.

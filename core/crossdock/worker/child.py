@@ -64,6 +64,7 @@ class Child(Watched):
         if self.pid == 0:
             for fd in (ours, printed, held):
                 os.close(fd)
+            open_streams()
             be_child(work, on_orphaned, report, output, lifeline)
         with suppress(OSError):  # the child does the same; a signal may come before it got there
             os.setpgid(self.pid, self.pid)
@@ -170,6 +171,10 @@ def _capture(output: int) -> None:
         os.dup2(output, descriptor)
     # A job that reads the terminal would stop for ever: its process group is not the terminal's.
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+
+
+def open_streams() -> None:
+    """Let what is printed go to the descriptors 1 and 2, whatever it went to before."""
     sys.stdout, sys.stderr = _text_stream(1), _text_stream(2)
 
 

@@ -17,7 +17,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from crossdock.worker.child import Send, be_child, flush
+from crossdock.worker.child import Send, be_child, flush, open_streams
 
 if TYPE_CHECKING:
     from crossdock.project.project import Project
@@ -130,14 +130,18 @@ def main() -> None:
     """Be the fork server: the project comes on standard input, requests through the descriptor that is named."""
     requests = socket.socket(fileno=int(sys.argv[1]))
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    open_streams()
     project: Project = pickle.load(sys.stdin.buffer)  # noqa: S301 - it comes from the owner
     from crossdock.worker.preloading import preload
-    from crossdock.worker.working import work
+    from crossdock.worker.rehearsal import rehearse
+    from crossdock.worker.working import Work
 
     plugins = preload(project)
+    rehearse()
+    work = Work(project, plugins)
     gc.collect()
     gc.freeze()  # what is there stays in the memory that the children share
-    ForkServer(requests, lambda send, fd: work(project, plugins, send, fd)).serve()
+    ForkServer(requests, work).serve()
 
 
 if __name__ == "__main__":

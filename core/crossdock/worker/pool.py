@@ -74,10 +74,10 @@ class Pool:
             thread.start()
 
     def wake(self, *_: Any) -> None:
-        """Say that there may be work."""
+        """Say that there may be work: a worker that waits looks, and if it finds some, it wakes the next one."""
         with self._work:
             self._news += 1
-            self._work.notify_all()
+            self._work.notify()
 
     def condition(self) -> Workers:
         """Tell how the workers are, and start again what can be: a fork server that died."""
@@ -95,8 +95,9 @@ class Pool:
         Args:
             grace: How many seconds they have.
         """
-        self._draining.set()
-        self.wake()
+        with self._work:
+            self._draining.set()
+            self._work.notify_all()
         deadline = time.monotonic() + grace
         for thread in self._threads:
             thread.join(max(0.0, deadline - time.monotonic()))
@@ -140,13 +141,13 @@ class Pool:
             self._work.wait_for(lambda: self._draining.is_set() or self._news != news, seconds)
 
     def _run(self, claimed: Claimed) -> None:
+        self.wake()
         try:
             attempt = Attempt(self._shop, claimed)
         except InputError as error:  # the project has no such workflow any more
             self._give_up(claimed, error, "run_refused")
         else:
             self._run_by(claimed, attempt, self._shop.version())
-        self.wake()  # what it held up may start, and what follows it
 
     def _run_by(self, claimed: Claimed, attempt: Attempt, version: str) -> None:
         """Run it; if another version of the project accepted it, say so, and do what the project says then."""

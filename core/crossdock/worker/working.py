@@ -46,40 +46,58 @@ WRITTEN_DOWN = b"k"
 """What the owner answers when it has written down how a step ended."""
 
 
-def work(project: "Project", plugins: Plugins, send: Send, channel: int) -> None:
-    """Do what the owner says: run what it claimed, or check everything that could be run.
+class Work:
+    """What a child does: run what its owner claimed, or check everything that could be run.
+
+    It is made before there is a child, so that children find ready what is the same for all of them.
 
     Args:
         project: The project.
         plugins: The plugins that are installed, and the adaptors that are known to be used.
-        send: Hands a JSON object to the owner.
-        channel: Where the owner's order comes from, and its answers.
     """
-    owner: BinaryIO = io.BufferedReader(io.FileIO(channel, closefd=False))
-    claimed: Claimed | None = pickle.load(owner)  # noqa: S301 - it comes from the owner
-    _log_to(send)
-    redactor = Redactor()
-    redactor.tell = lambda secret: send({"secret": secret})
-    if claimed is None:
-        send({"faults": [error_record(fault) for fault in _faults(project, plugins, redactor)]})
-        return
-    try:
-        run = _prepared(project, claimed, plugins, redactor, _Progress(send, owner))
-        run.execute()
-    except CrossdockError as error:
-        send({"refused": error_record(error)})
-        return
-    send({"finished": _finished(run, project.definition(claimed.workflow).limits.output_mb)})
+
+    def __init__(self, project: "Project", plugins: Plugins) -> None:
+        self._project = project
+        self._plugins = plugins
+        self._progress = Progress()
+        plugins.register("crossdock", self._progress)
+        _log_to(self._progress)
+
+    def __call__(self, send: Send, channel: int) -> None:
+        """Do what the owner says.
+
+        Args:
+            send: Hands a JSON object to the owner.
+            channel: Where the owner's order comes from, and its answers.
+        """
+        owner: BinaryIO = io.BufferedReader(io.FileIO(channel, closefd=False))
+        claimed: Claimed | None = pickle.load(owner)  # noqa: S301 - it comes from the owner
+        self._progress.begin(send, owner)
+        redactor = Redactor()
+        redactor.tell = lambda secret: send({"secret": secret})
+        if claimed is None:
+            send({"faults": [error_record(fault) for fault in _faults(self._project, self._plugins, redactor)]})
+        else:
+            send(self._done(claimed, redactor))
+
+    def _done(self, claimed: "Claimed", redactor: Redactor) -> dict[str, Any]:
+        """Run what was claimed, and say how it ended."""
+        project = self._project
+        try:
+            run = _prepared(project, claimed, self._plugins, redactor, self._progress)
+            run.execute()
+        except CrossdockError as error:
+            return {"refused": error_record(error)}
+        return {"finished": finished(run, project.definition(claimed.workflow).limits.output_mb)}
 
 
 def _prepared(
-    project: "Project", claimed: "Claimed", plugins: Plugins, redactor: Redactor, progress: "_Progress"
+    project: "Project", claimed: "Claimed", plugins: Plugins, redactor: Redactor, progress: "Progress"
 ) -> Run:
     """Load what is to be run, in an environment that holds what it may see."""
     definition = project.definition(claimed.workflow)
     credentials = resolved(project.credentials_of(claimed.workflow), plugins=plugins, redactor=redactor)
     _hide_environment(project.serve.env)
-    plugins.register("crossdock", progress)
     _limit(definition.limits.memory_mb)
     workflow = project.workflow(claimed.workflow)
     if claimed.failed:
@@ -121,8 +139,9 @@ def _register_adaptors(plugins: Plugins) -> None:
 
 def _hide_environment(seen: Iterable[str]) -> None:
     """Take from the environment what the run is not to see, such as the secrets of others."""
-    for name in os.environ.keys() - {*ALWAYS_SEEN, *seen}:
-        if not is_for_runs(name):
+    left = {*ALWAYS_SEEN, *seen}
+    for name in [*os.environ]:
+        if name not in left and not is_for_runs(name):
             del os.environ[name]
 
 
@@ -161,20 +180,31 @@ def _faults(project: "Project", plugins: Plugins, redactor: Redactor) -> list[Cr
     return found
 
 
-class _Progress:
-    """A plugin that tells the owner how the run goes on."""
+class Progress:
+    """A plugin that tells the owner how the run goes on, once it knows who that is."""
 
-    def __init__(self, send: Send, owner: BinaryIO) -> None:
-        self._send = send
-        self._owner = owner
+    tell: Send
+    """Hands a JSON object to the owner."""
+
+    def __init__(self) -> None:
+        self._owner: BinaryIO
         self._unwritten = 0
         self._asking = threading.Lock()  # steps that run at the same time start and end at the same time
+
+    def begin(self, tell: Send, owner: BinaryIO) -> None:
+        """Get to know the owner.
+
+        Args:
+            tell: Hands a JSON object to it.
+            owner: Where its answers come from.
+        """
+        self.tell, self._owner = tell, owner
 
     @hookimpl
     def crossdock_step_started(self, step: Step) -> None:
         """Wait until it is written down how the steps before it ended."""
         with self._asking:
-            self._send({"step": step.name, "seconds": step.seconds})
+            self.tell({"step": step.name, "seconds": step.seconds})
             number, self._unwritten = self._unwritten, 0
             if self._owner.read(number) != WRITTEN_DOWN * number:  # the owner is gone, or has lost the run
                 os._exit(70)
@@ -192,11 +222,12 @@ class _Progress:
             "seconds": ended.seconds,
         }
         with self._asking:
-            self._send({"ended": told})
+            self.tell({"ended": told})
             self._unwritten += 1
 
     @hookimpl(wrapper=True)
     def crossdock_operation(self, operation: "Operation") -> Any:  # noqa: ARG002 - a hook takes what it is given
+        """Leave memory to tell of it, if it is used up."""
         try:
             return (yield)
         except MemoryError:
@@ -205,10 +236,10 @@ class _Progress:
 
     def checkpoint(self, cursors: Mapping[str, Any]) -> None:
         """Tell of cursors whose work is committed."""
-        self._send({"checkpoint": dict(cursors)})
+        self.tell({"checkpoint": dict(cursors)})
 
 
-def _finished(run: Run, most_mb: float) -> dict[str, Any]:
+def finished(run: Run, most_mb: float) -> dict[str, Any]:
     """Tell how a run ended."""
     final, error = encode(run.state), run.error
     fits = len(final) <= most_mb * MEGABYTE
@@ -229,9 +260,9 @@ def _place(run: Run, error: BaseException) -> dict[str, str]:
     return {} if found is None else {"step": found}
 
 
-def _log_to(send: Send) -> None:
+def _log_to(progress: Progress) -> None:
     """Let what is logged go to the log of the run."""
-    logging.basicConfig(handlers=[_Telling(send)], level=logging.WARNING, force=True)
+    logging.basicConfig(handlers=[_Telling(progress)], level=logging.WARNING, force=True)
     logging.getLogger("crossdock").setLevel(logging.INFO)
     logging.getLogger("stamina").setLevel(logging.ERROR)  # it says in one word what we say in a line
     logging.captureWarnings(capture=True)
@@ -240,11 +271,11 @@ def _log_to(send: Send) -> None:
 class _Telling(logging.Handler):
     """Hands records to the owner."""
 
-    def __init__(self, send: Send) -> None:
+    def __init__(self, progress: Progress) -> None:
         super().__init__()
         self.setFormatter(logging.Formatter())
-        self._send = send
+        self._progress = progress
 
     def emit(self, record: logging.LogRecord) -> None:
         """Hand a record on."""
-        self._send({"log": self.format(record), "level": record.levelname.lower(), "at": time.time()})
+        self._progress.tell({"log": self.format(record), "level": record.levelname.lower(), "at": time.time()})

@@ -1,0 +1,11 @@
+"""The job of a rehearsal."""
+
+from crossdock import Job, State
+
+
+def same(state: State) -> State:
+    """Do nothing."""
+    return state
+
+
+job = Job(same)
