@@ -42,7 +42,7 @@ def figures() -> Iterator[Figure]:
 
 def taken_up() -> Figure:
     """Kill servers, and see how soon the next one takes their run up again."""
-    rounds, seconds = 10, list[float]()
+    rounds, seconds = 20, list[float]()
     with project(one_step(1, f"retry: {{attempts: {rounds + 5}}}"), load=WAITS) as served:
         server = served.start()
         (run,) = served.post("visits", {})
@@ -108,7 +108,7 @@ def limits() -> Figure:
 
 def drains() -> Figure:
     """Tell servers to end at random moments while messages come."""
-    rounds, chance, grace = 10, random.Random(1), 10.0
+    rounds, chance, grace = 20, random.Random(1), 10.0
     seconds, acknowledged, codes = list[float](), list[str](), set[int]()
     with project(one_step(2), load=TRIVIAL) as served:
         for _ in range(rounds):

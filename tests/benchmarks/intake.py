@@ -55,7 +55,7 @@ def figures() -> Iterator[Figure]:
         port = _port(served)
         pids = (bare[1], server.process.pid)
         answered = 0
-        for name, size, number in (("1 KB", 1_000, 3_000), ("50 KB", 50_000, 1_200)):
+        for name, size, number in (("1 KB", 1_000, 10_000), ("50 KB", 50_000, 6_000)):
             ours, *shown = beside(served, (bare[0], port), pids, name, size, number)
             answered += ours
             yield from shown
@@ -136,8 +136,8 @@ def under_attack(port: int) -> Figure:
 
 
 def _paced() -> Iterator[bytes]:
-    """Give requests for ten seconds."""
-    ends = perf_counter() + 10
+    """Give requests for half a minute."""
+    ends = perf_counter() + 30
     while perf_counter() < ends:
         yield request(b'{"id": 1}')
 

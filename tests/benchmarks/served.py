@@ -68,7 +68,7 @@ def queue(served: Served, number: int, body: bytes = b'{"id": 1}') -> None:
 
 def left(store: Store) -> int:
     """Give how many runs have not ended."""
-    return sum(of.waiting + of.running for of in store.history.stats())
+    return sum(of.waiting + of.running for of in store.history.queues())
 
 
 def cpu(pid: int) -> float:
