@@ -13,7 +13,7 @@ from crossdock.job import load_job
 from crossdock.plugins import Plugins
 from crossdock.run import Run
 from crossdock.worker.working import Progress, finished
-from crossdock.workflow import Workflow
+from crossdock.workflow import Step, Workflow
 
 _JOB = Path(__file__).with_name("rehearsed_job.py")
 _TIMES = 20
@@ -32,6 +32,6 @@ def _run() -> None:
     progress, plugins = Progress(), Plugins()
     progress.begin(lambda _: None, BytesIO())
     plugins.register("crossdock", progress)
-    run = Run(Workflow.of(load_job(_JOB)), {"data": {}}, plugins=plugins)
+    run = Run(Workflow("rehearsal", Step("same", load_job(_JOB), next=[])), {"data": {}}, plugins=plugins)
     run.execute()
     finished(run, 1)
