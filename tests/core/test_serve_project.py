@@ -34,13 +34,16 @@ def word(run) -> object:
 
 
 def edited_while_one_waits(served: Served, on_change: str, *, edited: str) -> tuple[str, str, str]:
-    """Edit a file while a run goes on and another one waits, and send one more."""
+    """Edit a file while a run goes on and another one waits, and send one more.
+
+    Its length changes: Python takes a module of the same length, written in the same second, for the same.
+    """
     served.write(ONE_STEP + f"    serve: {{on_change: {on_change}}}\n", load=WAITS, words="WORD = 'old'\n")
     served.start()
     going_on = served.post("visits", {})[0]
     until(lambda: (served.folder / "begun").exists(), "the step")
     waiting = served.post("visits", {})[0]
-    served.write((served.folder / "project.yaml").read_text(), **{edited: {"load": WAITS.replace("import WORD", "import WORD as _\n    WORD = 'new'"), "words": "WORD = 'new'\n"}[edited]})  # fmt: skip
+    served.write((served.folder / "project.yaml").read_text(), **{edited: {"load": WAITS.replace("import WORD", "import WORD as _\n    WORD = 'newer'"), "words": "WORD = 'newer'\n"}[edited]})  # fmt: skip
     later = served.post("visits", {})[0]
     (served.folder / "go").touch()
     return going_on, waiting, later
@@ -50,7 +53,7 @@ def edited_while_one_waits(served: Served, on_change: str, *, edited: str) -> tu
 def test_a_run_says_that_a_job_was_edited_while_it_waited(served: Served, edited: str):
     going_on, waiting, later = map(served.run, edited_while_one_waits(served, "run", edited=edited))
 
-    assert list(map(word, (going_on, waiting, later))) == ["old", "new", "new"]
+    assert list(map(word, (going_on, waiting, later))) == ["old", "newer", "newer"]
     was, is_ = waiting.run.project_version, later.run.project_version
     assert going_on.run.project_version == was != is_ == read_project(served.folder).version()
     said = f"version {was} of the project accepted the run, and this is {is_}"
@@ -60,7 +63,7 @@ def test_a_run_says_that_a_job_was_edited_while_it_waited(served: Served, edited
 def test_a_run_is_held_whose_job_was_edited_while_it_waited(served: Served):
     going_on, waiting, later = map(served.run, edited_while_one_waits(served, "hold", edited="load"))
 
-    assert list(map(word, (going_on, waiting, later))) == ["old", None, "new"]
+    assert list(map(word, (going_on, waiting, later))) == ["old", None, "newer"]
     assert (waiting.run.state, waiting.run.outcome) == ("dead", "refused")
     assert waiting.error is not None
     assert waiting.run.project_version in waiting.error["message"]
