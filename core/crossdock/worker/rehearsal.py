@@ -5,6 +5,7 @@ lookups) then is in the memory that all children share; each would make it again
 longer than a small run.
 """
 
+import encodings.idna  # noqa: F401 - Python imports it when it first looks up the address of a host
 import sys
 from io import BytesIO
 from pathlib import Path
