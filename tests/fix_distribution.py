@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-ACME = """
+ACME = '''
 from contextlib import nullcontext
 from crossdock import Adaptor
 
@@ -16,8 +16,9 @@ adaptor = Adaptor("{name}", connect=lambda _: nullcontext(str.upper), api={api})
 
 @adaptor.operation(effect="read")
 def shout(state, text):
+    """Say a text loudly."""
     return state.result(adaptor.connection(text))
-"""
+'''
 GOOD = ACME.format(name="good", api=1)
 USES = "from crossdock import Job\nfrom crossdock.adaptors import {name}\njob = Job({name}.shout('hi'))"
 HOOKS = "from crossdock import hookimpl\ncrossdock_api = 1\n"
