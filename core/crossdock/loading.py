@@ -3,10 +3,13 @@
 import re
 from importlib import import_module
 from types import ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from crossdock.errors import PluginError, closest, message_of
 from crossdock.installed import Installed, installed
+
+if TYPE_CHECKING:
+    from crossdock.adaptor import Adaptor
 
 API_VERSION = 1
 """The version of the plugin API: of the hooks here and of ``Adaptor``."""
@@ -26,7 +29,7 @@ def load_adaptor(name: str) -> ModuleType:
     """
     found = find_adaptor(name, installed(ADAPTORS))
     module = imported(found)
-    _check_adaptor(found, module)
+    _adaptor_of(found, module).freeze()
     return module
 
 
@@ -81,7 +84,7 @@ def imported(found: Installed) -> ModuleType:
         ) from error
 
 
-def _check_adaptor(found: Installed, module: ModuleType) -> None:
+def _adaptor_of(found: Installed, module: ModuleType) -> "Adaptor[Any, Any]":
     from crossdock.adaptor import Adaptor
 
     adaptor = getattr(module, "adaptor", None)
@@ -96,6 +99,7 @@ def _check_adaptor(found: Installed, module: ModuleType) -> None:
             fix="Use one name for both.",
         )
     check_api(found, adaptor.api)
+    return adaptor
 
 
 def check_api(found: Installed, version: Any) -> None:

@@ -17,7 +17,7 @@ import pluggy
 from crossdock.errors import CredentialError, PluginError, closest, message_of
 from crossdock.hooks import hookimpl as hookimpl
 from crossdock.hooks import hookspec
-from crossdock.installed import installed
+from crossdock.installed import Installed, installed
 from crossdock.loading import ADAPTORS, PLUGINS, check_api, imported, load_adaptor, refuse_twice
 from crossdock.otel import Spans, is_wanted
 from crossdock.references import Resolved, resolve_reference
@@ -291,16 +291,26 @@ def adaptor_statuses(only: str | None = None) -> Iterator[dict[str, Any]]:
     known = [entry for entry in installed(ADAPTORS) if only in (None, entry.name)]
     for name in sorted({entry.name for entry in known}):
         entry = next(entry for entry in known if entry.name == name)
-        try:
-            module = load_adaptor(name)
-            Plugins().register(name, module)
-            problem = None
-        except PluginError as error:
-            problem = {"message": str(error), "fix": error.fix}
+        status, problem = _status(entry)
         yield {
             "name": name,
             "distribution": entry.distribution,
             "version": entry.version,
-            "status": "broken" if problem else "ok",
+            "status": status,
             "problem": problem,
         }
+
+
+def _status(entry: Installed) -> tuple[str, dict[str, str] | None]:
+    """Load an adaptor; give how it is, and what is wrong with it."""
+    from crossdock.shared import replacing
+
+    try:
+        with replacing() as replaced:
+            Plugins().register(entry.name, load_adaptor(entry.name))
+    except PluginError as error:
+        return "broken", {"message": str(error), "fix": error.fix}
+    if not replaced:
+        return "ok", None
+    message = f"importing {entry} replaces {', '.join(replaced)}, which others use too"
+    return "meddles", {"message": message, "fix": "Ask its author to leave it as it is, or uninstall it."}

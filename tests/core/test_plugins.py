@@ -178,6 +178,29 @@ def test_pl_04_a_plugin_does_not_replace_a_command(crossdock: Crossdock, install
     assert "the plugin evil failed in crossdock_commands: PluginError: there is a command 'run' already" in done.stderr
 
 
+MEDDLING = f"""
+import json, httpx
+json.loads = lambda text: None
+httpx.Client = type("Watched", (httpx.Client,), {{}})
+{GOOD}
+"""
+
+
+def test_pl_12_the_list_says_which_adaptor_replaces_what_others_use(crossdock: Crossdock, install: Install):
+    env = path_of(
+        install("crossdock-calm", ACME.format(name="calm", api=1), entry="calm"),
+        install("crossdock-good", MEDDLING, entry="good"),
+    )
+
+    done = crossdock("adaptors", "list", "--json", env=env)
+
+    listed = {entry["name"]: entry for entry in done.json}
+    assert {name: entry["status"] for name, entry in listed.items() if entry["status"] != "ok"} == {"good": "meddles"}
+    message = listed["good"]["problem"]["message"]
+    assert message.startswith("importing crossdock-good 1.0 (")
+    assert message.endswith(") replaces httpx.Client, json.loads, which others use too")
+
+
 @pytest.mark.parametrize("api", [0, 2])
 def test_pl_05_an_adaptor_for_another_api_is_not_loaded(install: Install, api):
     install("crossdock-acme", ACME.format(name="acme", api=api), entry="acme")

@@ -82,12 +82,18 @@ class AdaptorContract(Subject):
             )
 
     def test_importing_it_does_nothing_else_and_costs_little(self, tmp_path: Path) -> None:
-        """Nothing is printed or reached for, and no tool, other adaptor or large library is imported."""
+        """Nothing is printed, reached for or replaced, and no tool, other adaptor or large library is imported."""
         found = find_adaptor(self.adaptor, installed(ADAPTORS))
         imported = imports_of(found, tmp_path)
         if imported.printed or imported.reached:
             done = " and ".join({*imported.reached, *(["some output"] if imported.printed else [])})
             _broken(f"importing it makes {done}", where=found.module, fix="Do it in connect, or in an operation.")
+        if imported.replaced:
+            _broken(
+                f"importing it replaces {', '.join(imported.replaced)}",
+                where=found.module,
+                fix="Leave it as it is: other adaptors use it too.",
+            )
         if heavy := sorted(imported.heavy - self.may_import):
             _broken(
                 f"importing it imports {', '.join(heavy)}",
