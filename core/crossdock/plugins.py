@@ -9,7 +9,7 @@ that a broken plugin is a status and never takes its host down.
 import logging
 import os
 from collections.abc import Generator, Iterator
-from inspect import isgeneratorfunction
+from inspect import isgeneratorfunction, signature
 from typing import TYPE_CHECKING, Any
 
 import pluggy
@@ -126,15 +126,11 @@ class Plugins:
         except (pluggy.PluginValidationError, PluginError) as error:
             if self._manager.has_plugin(name):
                 self._manager.unregister(name=name)
-            raise (
-                error
-                if isinstance(error, PluginError)
-                else PluginError(f"the plugin {name!r} does not fit a hook: {error}")
-            ) from error
+            raise (error if isinstance(error, PluginError) else _misfit(name, error)) from error
 
     def _check_names(self, name: str, plugin: object) -> None:
         """Refuse hooks that do not exist; pluggy itself finds them only when asked."""
-        known = [hook for hook in dir(HookSpecifications) if hook.startswith("crossdock_")]
+        known = _hooks()
         for caller in self._manager.get_hookcallers(plugin) or []:
             if caller.name not in known:
                 close = closest(caller.name, known)
@@ -227,6 +223,18 @@ class Plugins:
         """Call every implementation of a hook; one that raises does not keep the others from it."""
         for impl in reversed(hook.get_hookimpls()):
             _guarded(impl, impl.function, *_picked(impl, **arguments))
+
+
+def _hooks() -> list[str]:
+    return [hook for hook in dir(HookSpecifications) if hook.startswith("crossdock_")]
+
+
+def _misfit(name: str, error: pluggy.PluginValidationError) -> PluginError:
+    """Give the error of a plugin whose hook has arguments that there are not, with those that there are."""
+    hook = next(hook for hook in _hooks() if repr(hook) in str(error))
+    taken = [*signature(getattr(HookSpecifications, hook)).parameters][1:]
+    fix = f"Write it as {hook}({', '.join(taken)}); it may take fewer arguments."
+    return PluginError(f"the plugin {name!r} does not fit a hook: {error}", fix=fix)
 
 
 def _check_kind(name: str, hook: str, implementations: list[Any]) -> None:
