@@ -23,6 +23,9 @@ GOOD = ACME.format(name="good", api=1)
 USES = "from crossdock import Job\nfrom crossdock.adaptors import {name}\njob = Job({name}.shout('hi'))"
 HOOKS = "from crossdock import hookimpl\ncrossdock_api = 1\n"
 
+ADAPTOR_NAMES = sorted(file.parent.name for file in Path(__file__).parent.parent.glob("adaptors/*/pyproject.toml"))
+"""The adaptors of this project."""
+
 Install = Callable[..., Path]
 
 

@@ -16,7 +16,7 @@ API_VERSION = 1
 
 ADAPTORS = "crossdock.adaptors"
 PLUGINS = "crossdock.plugins"
-RESERVED = {name: f"crossdock-{name}" for name in ("http", "postgresql", "dhis2", "kobotoolbox", "sftp")}
+RESERVED = ("dhis2", "http", "kobotoolbox", "postgresql", "sftp")
 """Names that only the distributions of this project may use."""
 
 
@@ -41,8 +41,8 @@ def find_adaptor(name: str, known: list[Installed]) -> Installed:
             _unknown(name, [entry.name for entry in known]), fix=_how_to_get(name, [entry.name for entry in known])
         )
     refuse_twice(name, known, "an adaptor")
-    owner = RESERVED.get(name)
-    if owner is not None and _normal(found[0].distribution) != owner:
+    owner = f"crossdock-{name}"
+    if name in RESERVED and _normal(found[0].distribution) != owner:
         raise PluginError(
             f"{found[0]} uses the name {name!r}, which belongs to {owner}", fix=f"Uninstall it, and install {owner}."
         )
