@@ -11,13 +11,21 @@ from fix_sftp import PASSWORD
 
 
 class OurContract(AdaptorContract):
-    """The contract, of which we leave nothing out."""
+    """The contract, of which nothing is left out, and in which nobody waits."""
 
     def test_what_an_operation_gives_is_json(self, operation: str, credential: dict[str, Any]) -> None:
         try:
             super().test_what_an_operation_gives_is_json(operation, credential)
         except pytest.skip.Exception as skipped:
             pytest.fail(str(skipped))
+
+    def test_a_failure_is_an_error_of_crossdock(self, operation, unreachable, monkeypatch) -> None:
+        slept: list[float] = []
+        monkeypatch.setattr("time.sleep", slept.append)
+
+        super().test_a_failure_is_an_error_of_crossdock(operation, unreachable)
+
+        assert sum(slept) == 0  # nobody waits for a second try
 
 
 class TestHttp(OurContract):
