@@ -3,7 +3,8 @@
 
 PYTHON ?= python3
 RUN := .venv/bin/python
-PACKAGES := core adaptors/http adaptors/postgresql adaptors/dhis2 adaptors/kobotoolbox adaptors/sftp
+PACKAGES := core $(patsubst %/pyproject.toml,%,$(wildcard adaptors/*/pyproject.toml))
+OF_HTTP = $(patsubst %/pyproject.toml,tests/%,$(shell grep -l crossdock-http adaptors/*/pyproject.toml))
 INSTALLED := .venv/.installed
 OPENSSH := .venv/openssh/.unpacked
 OPENSSH_PACKAGES := openssh-server libwrap0 libnsl2 libtirpc3 libnss-wrapper
@@ -47,7 +48,7 @@ check-httpx2: $(INSTALLED) ## Run the tests of the http adaptors with the succes
 	$(RUN) -m pip install --quiet --disable-pip-version-check --target .httpx2 httpx2
 	cp -R adaptors/http/crossdock_http .httpx2/
 	$(RUN) -c 'from pathlib import Path; file = Path(".httpx2/crossdock_http/library.py"); file.write_text(file.read_text().replace("import httpcore", "import httpcore2 as httpcore").replace("import httpx", "import httpx2 as httpx"))'
-	PYTHONPATH=.httpx2 $(RUN) -m pytest -q tests/adaptors/http tests/adaptors/dhis2 tests/adaptors/kobotoolbox
+	PYTHONPATH=.httpx2 $(RUN) -m pytest -q $(OF_HTTP)
 
 format: $(INSTALLED) ## Put the code into the project's format
 	$(RUN) -m ruff check --fix .

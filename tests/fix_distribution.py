@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-ACME = """
+ACME = '''
 from contextlib import nullcontext
 from crossdock import Adaptor
 
@@ -16,11 +16,15 @@ adaptor = Adaptor("{name}", connect=lambda _: nullcontext(str.upper), api={api})
 
 @adaptor.operation(effect="read")
 def shout(state, text):
+    """Say a text loudly."""
     return state.result(adaptor.connection(text))
-"""
+'''
 GOOD = ACME.format(name="good", api=1)
 USES = "from crossdock import Job\nfrom crossdock.adaptors import {name}\njob = Job({name}.shout('hi'))"
 HOOKS = "from crossdock import hookimpl\ncrossdock_api = 1\n"
+
+ADAPTOR_NAMES = sorted(file.parent.name for file in Path(__file__).parent.parent.glob("adaptors/*/pyproject.toml"))
+"""The adaptors of this project."""
 
 Install = Callable[..., Path]
 

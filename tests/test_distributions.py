@@ -11,16 +11,10 @@ from email.parser import Parser
 from pathlib import Path
 
 import pytest
+from fix_distribution import ADAPTOR_NAMES
 
 ROOT = Path(__file__).parent.parent
-PACKAGES = {
-    "core": "crossdock",
-    "adaptors/http": "crossdock_http",
-    "adaptors/postgresql": "crossdock_postgresql",
-    "adaptors/dhis2": "crossdock_dhis2",
-    "adaptors/kobotoolbox": "crossdock_kobotoolbox",
-    "adaptors/sftp": "crossdock_sftp",
-}
+PACKAGES = {"core": "crossdock", **{f"adaptors/{name}": f"crossdock_{name}" for name in ADAPTOR_NAMES}}
 NOT_SOURCE = shutil.ignore_patterns(".git", ".venv", ".demo", "__pycache__", ".*_cache", "dist", ".hypothesis")
 
 
@@ -105,7 +99,7 @@ def test_no_wheel_needs_a_path(wheels):
     assert [need for wheel in wheels.values() for need in wheel.metadata.get_all("Requires-Dist") if "@" in need] == []
 
 
-@pytest.mark.parametrize("name", ["http", "postgresql", "dhis2", "kobotoolbox", "sftp"])
+@pytest.mark.parametrize("name", ADAPTOR_NAMES)
 def test_an_adaptor_has_its_entry_point(wheels, name):
     assert f"[crossdock.adaptors]\n{name} = crossdock_{name}\n" in wheels[f"adaptors/{name}"].entry_points
 
@@ -130,11 +124,5 @@ def test_one_plain_pip_install_brings_everything(tmp_path):
     )
 
     assert installed.returncode == 0, installed.stderr
-    assert [line.split()[0] for line in listed.stdout.splitlines()[1:]] == [
-        "dhis2",
-        "http",
-        "kobotoolbox",
-        "postgresql",
-        "sftp",
-    ]
+    assert [line.split()[0] for line in listed.stdout.splitlines()[1:]] == ADAPTOR_NAMES
     assert "broken" not in listed.stdout

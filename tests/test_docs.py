@@ -17,10 +17,10 @@ from crossdock.cli import add_commands
 from crossdock.errors import CrossdockError
 from crossdock.loading import load_adaptor
 from crossdock.project.schema import project_schema
+from fix_distribution import ADAPTOR_NAMES
 from lxml import html
 
 ROOT = Path(__file__).parent.parent
-ADAPTORS = ("dhis2", "http", "kobotoolbox", "postgresql", "sftp")
 
 
 class Page:
@@ -67,7 +67,7 @@ def parameters_of(function: object) -> list[tuple[str, str]]:
     ]
 
 
-@pytest.mark.parametrize("adaptor", ADAPTORS)
+@pytest.mark.parametrize("adaptor", ADAPTOR_NAMES)
 def test_every_operation_is_documented_with_its_signature(pages, adaptor):
     module = load_adaptor(adaptor)
 
@@ -137,7 +137,7 @@ def subclasses(kind: type) -> list[type]:
 
 
 def test_every_error_code_is_documented(pages):
-    packages = {"crossdock", *(f"crossdock_{adaptor}" for adaptor in ADAPTORS)}
+    packages = {"crossdock", *(f"crossdock_{adaptor}" for adaptor in ADAPTOR_NAMES)}
     import_module("crossdock.project.posting")  # an error that no other module has imported yet
     ours = [kind for kind in subclasses(CrossdockError) if kind.__module__.partition(".")[0] in packages]
 

@@ -79,13 +79,18 @@ class Adaptor(Generic[C, R]):
         self.unit = unit
         self.api = api
         self.verify = verify
-        self.renamed = dict(renamed or {})
+        self.renamed: Mapping[str, str] = MappingProxyType({**(renamed or {})})
         self._operations: dict[str, Declaration] = {}
+        self._is_frozen = False
 
     @property
     def operations(self) -> Mapping[str, Declaration]:
         """Its operations by name."""
         return MappingProxyType(self._operations)
+
+    def freeze(self) -> None:
+        """Take no more operations: its package is loaded, and nobody else is to change it."""
+        self._is_frozen = True
 
     def operation(
         self, *, effect: Effect | Callable[..., Effect] | None = None
@@ -116,6 +121,11 @@ class Adaptor(Generic[C, R]):
             if declaration.name in self._operations:
                 raise AdaptorDefinitionError(
                     f"the adaptor {self.name!r} has two operations {declaration.name!r}", fix="Rename one of them."
+                )
+            if self._is_frozen:
+                raise AdaptorDefinitionError(
+                    f"the adaptor {self.name!r} is loaded and takes no more operations, such as {declaration.name!r}",
+                    fix="Give the operation to an adaptor of your own.",
                 )
             self._operations[declaration.name] = declaration
             return declaration.builder(Operation)

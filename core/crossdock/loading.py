@@ -3,17 +3,20 @@
 import re
 from importlib import import_module
 from types import ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from crossdock.errors import PluginError, closest, message_of
 from crossdock.installed import Installed, installed
+
+if TYPE_CHECKING:
+    from crossdock.adaptor import Adaptor
 
 API_VERSION = 1
 """The version of the plugin API: of the hooks here and of ``Adaptor``."""
 
 ADAPTORS = "crossdock.adaptors"
 PLUGINS = "crossdock.plugins"
-RESERVED = {name: f"crossdock-{name}" for name in ("http", "postgresql", "dhis2", "kobotoolbox", "sftp")}
+RESERVED = ("dhis2", "http", "kobotoolbox", "postgresql", "sftp")
 """Names that only the distributions of this project may use."""
 
 
@@ -26,7 +29,7 @@ def load_adaptor(name: str) -> ModuleType:
     """
     found = find_adaptor(name, installed(ADAPTORS))
     module = imported(found)
-    _check_adaptor(found, module)
+    _adaptor_of(found, module).freeze()
     return module
 
 
@@ -38,8 +41,8 @@ def find_adaptor(name: str, known: list[Installed]) -> Installed:
             _unknown(name, [entry.name for entry in known]), fix=_how_to_get(name, [entry.name for entry in known])
         )
     refuse_twice(name, known, "an adaptor")
-    owner = RESERVED.get(name)
-    if owner is not None and _normal(found[0].distribution) != owner:
+    owner = f"crossdock-{name}"
+    if name in RESERVED and _normal(found[0].distribution) != owner:
         raise PluginError(
             f"{found[0]} uses the name {name!r}, which belongs to {owner}", fix=f"Uninstall it, and install {owner}."
         )
@@ -81,7 +84,7 @@ def imported(found: Installed) -> ModuleType:
         ) from error
 
 
-def _check_adaptor(found: Installed, module: ModuleType) -> None:
+def _adaptor_of(found: Installed, module: ModuleType) -> "Adaptor[Any, Any]":
     from crossdock.adaptor import Adaptor
 
     adaptor = getattr(module, "adaptor", None)
@@ -96,6 +99,7 @@ def _check_adaptor(found: Installed, module: ModuleType) -> None:
             fix="Use one name for both.",
         )
     check_api(found, adaptor.api)
+    return adaptor
 
 
 def check_api(found: Installed, version: Any) -> None:

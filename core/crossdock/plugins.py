@@ -9,7 +9,7 @@ that a broken plugin is a status and never takes its host down.
 import logging
 import os
 from collections.abc import Generator, Iterator
-from inspect import isgeneratorfunction
+from inspect import isgeneratorfunction, signature
 from typing import TYPE_CHECKING, Any
 
 import pluggy
@@ -17,7 +17,7 @@ import pluggy
 from crossdock.errors import CredentialError, PluginError, closest, message_of
 from crossdock.hooks import hookimpl as hookimpl
 from crossdock.hooks import hookspec
-from crossdock.installed import installed
+from crossdock.installed import Installed, installed
 from crossdock.loading import ADAPTORS, PLUGINS, check_api, imported, load_adaptor, refuse_twice
 from crossdock.otel import Spans, is_wanted
 from crossdock.references import Resolved, resolve_reference
@@ -126,15 +126,11 @@ class Plugins:
         except (pluggy.PluginValidationError, PluginError) as error:
             if self._manager.has_plugin(name):
                 self._manager.unregister(name=name)
-            raise (
-                error
-                if isinstance(error, PluginError)
-                else PluginError(f"the plugin {name!r} does not fit a hook: {error}")
-            ) from error
+            raise (error if isinstance(error, PluginError) else _misfit(name, error)) from error
 
     def _check_names(self, name: str, plugin: object) -> None:
         """Refuse hooks that do not exist; pluggy itself finds them only when asked."""
-        known = [hook for hook in dir(HookSpecifications) if hook.startswith("crossdock_")]
+        known = _hooks()
         for caller in self._manager.get_hookcallers(plugin) or []:
             if caller.name not in known:
                 close = closest(caller.name, known)
@@ -229,6 +225,18 @@ class Plugins:
             _guarded(impl, impl.function, *_picked(impl, **arguments))
 
 
+def _hooks() -> list[str]:
+    return [hook for hook in dir(HookSpecifications) if hook.startswith("crossdock_")]
+
+
+def _misfit(name: str, error: pluggy.PluginValidationError) -> PluginError:
+    """Give the error of a plugin whose hook has arguments that there are not, with those that there are."""
+    hook = next(hook for hook in _hooks() if repr(hook) in str(error))
+    taken = [*signature(getattr(HookSpecifications, hook)).parameters][1:]
+    fix = f"Write it as {hook}({', '.join(taken)}); it may take fewer arguments."
+    return PluginError(f"the plugin {name!r} does not fit a hook: {error}", fix=fix)
+
+
 def _check_kind(name: str, hook: str, implementations: list[Any]) -> None:
     """Refuse a generator where a plain function is called, and the other way round."""
     wraps = hook == "crossdock_operation"
@@ -291,16 +299,26 @@ def adaptor_statuses(only: str | None = None) -> Iterator[dict[str, Any]]:
     known = [entry for entry in installed(ADAPTORS) if only in (None, entry.name)]
     for name in sorted({entry.name for entry in known}):
         entry = next(entry for entry in known if entry.name == name)
-        try:
-            module = load_adaptor(name)
-            Plugins().register(name, module)
-            problem = None
-        except PluginError as error:
-            problem = {"message": str(error), "fix": error.fix}
+        status, problem = _status(entry)
         yield {
             "name": name,
             "distribution": entry.distribution,
             "version": entry.version,
-            "status": "broken" if problem else "ok",
+            "status": status,
             "problem": problem,
         }
+
+
+def _status(entry: Installed) -> tuple[str, dict[str, str] | None]:
+    """Load an adaptor; give how it is, and what is wrong with it."""
+    from crossdock.shared import replacing
+
+    try:
+        with replacing() as replaced:
+            Plugins().register(entry.name, load_adaptor(entry.name))
+    except PluginError as error:
+        return "broken", {"message": str(error), "fix": error.fix}
+    if not replaced:
+        return "ok", None
+    message = f"importing {entry} replaces {', '.join(replaced)}, which others use too"
+    return "meddles", {"message": message, "fix": "Ask its author to leave it as it is, or uninstall it."}

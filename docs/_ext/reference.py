@@ -4,6 +4,7 @@ import json
 import re
 from collections.abc import Iterable, Iterator
 from importlib import import_module
+from pathlib import Path
 from pkgutil import walk_packages
 from typing import Any
 
@@ -12,7 +13,7 @@ from docutils import nodes
 from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 
-ADAPTORS = ("crossdock_http", "crossdock_postgresql", "crossdock_dhis2", "crossdock_kobotoolbox", "crossdock_sftp")
+PACKAGES = ["crossdock", *sorted(file.name for file in Path(__file__).parents[2].glob("adaptors/*/crossdock_*"))]
 """The packages whose errors are listed."""
 
 SCHEMA = project_schema()
@@ -79,7 +80,7 @@ def error_rows() -> Iterator[tuple[str, ...]]:
     """Give the code, meaning, fix and outcome of each error class."""
     from crossdock.errors import CrossdockError
 
-    for package in ("crossdock", *ADAPTORS):
+    for package in PACKAGES:
         for module in walk_packages(import_module(package).__path__, f"{package}."):
             if module.name.endswith((".errors", ".posting")):  # the others are imported by the public names
                 import_module(module.name)

@@ -63,6 +63,11 @@ BREAKS = {
     "imports_tools": ("import logging\n", "import logging\nimport unittest\n", "importing_it_does_nothing_else"),
     "imports_loudly": ("left = []", "left = []\nprint('hello')", "importing_it_does_nothing_else"),
     "imports_far": ("left = []", "left = [socket.getaddrinfo('127.0.0.1', 80)]", "importing_it_does_nothing_else"),
+    "meddling": (
+        "left = []",
+        "left = [socket.create_connection]\nsocket.create_connection = lambda *a, **o: left[0](*a, **o)",
+        "importing_it_does_nothing_else",
+    ),
     "hidden": ('"adaptor", "register"]', '"adaptor"]', "an_operation_has_a_good_name"),
     "undocumented": ("Register a person.", "", "an_operation_has_docs"),
     "false_example": ("<dict 1>", "<dict 2>", "an_operation_has_an_example_that_runs"),

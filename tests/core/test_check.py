@@ -385,6 +385,7 @@ ELSEWHERE = {code for code in Code if code.startswith("credential")} | {
     Code.ADAPTOR_BROKEN,
     Code.ADAPTOR_WRONG_API,
     Code.ADVICE_NO_STORE,
+    Code.ADVICE_UNDOCUMENTED,
     *OF_PROJECTS,
 }
 """Those that need more than a job file are in the other ``test_check_*`` and in ``test_project_faults``."""

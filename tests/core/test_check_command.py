@@ -199,6 +199,28 @@ def test_an_adaptor_of_others_is_known_by_its_declarations(crossdock: Crossdock,
     assert [(finding["code"], finding["fix"]) for finding in done.json] == [("unknown_option", "Did you mean text=?")]
 
 
+BARE = GOOD.replace('    """Say a text loudly."""\n', "")
+
+
+def test_pl_11_an_operation_without_docs_is_advised_of_once_and_runs(
+    crossdock: Crossdock, write_job: WriteJob, install: Install
+):
+    env = path_of(
+        install("good-x", GOOD, entry="good"), install("bare-x", BARE.replace('"good"', '"bare"'), entry="bare")
+    )
+    write_job(
+        "from crossdock import Job\nfrom crossdock.adaptors import bare, good\n\njob = Job(\n"
+        "    good.shout('a'),\n    bare.shout('b').into('said'),\n    bare.shout('c'),\n)"
+    )
+
+    done = crossdock("check", "job.py", "--json", env=env)
+
+    assert [(finding["line"], finding["code"]) for finding in done.json] == [(6, "advice_undocumented")]
+    assert "bare.shout has no documentation" in done.json[0]["message"]
+    assert done.returncode == 0
+    assert crossdock("run", "job.py", env=env).json["data"] == "C"
+
+
 DEFERRED = """
 from __future__ import annotations
 from crossdock import Adaptor, Operation, State
@@ -209,6 +231,7 @@ adaptor = Adaptor("later")
 
 @adaptor.operation()
 def twice(state: State, operation: OperationLike | None, check: Callable[[], bool], *others: Operation) -> State:
+    '''Do something twice.'''
     return state
 """
 

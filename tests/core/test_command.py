@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from fix_command import Crossdock, WriteJob, without_privileges
+from fix_distribution import ADAPTOR_NAMES
 
 ONE = "from crossdock import Job, set_data\njob = Job(set_data(1))"
 MARKS = "from pathlib import Path\nPath('it-ran').touch()\n"
@@ -56,17 +57,13 @@ def test_adaptors_list(crossdock: Crossdock):
     lines = [line.split() for line in done.stdout.splitlines()]
     assert lines[0] == ["NAME", "DISTRIBUTION", "VERSION", "STATUS"]
     assert [(line[0], line[1], line[3]) for line in lines[1:]] == [
-        ("dhis2", "crossdock-dhis2", "ok"),
-        ("http", "crossdock-http", "ok"),
-        ("kobotoolbox", "crossdock-kobotoolbox", "ok"),
-        ("postgresql", "crossdock-postgresql", "ok"),
-        ("sftp", "crossdock-sftp", "ok"),
+        (name, f"crossdock-{name}", "ok") for name in ADAPTOR_NAMES
     ]
 
 
 def test_adaptors_list_as_json(crossdock: Crossdock):
     listed = crossdock("adaptors", "list", "--json").json
-    assert [entry["name"] for entry in listed] == ["dhis2", "http", "kobotoolbox", "postgresql", "sftp"]
+    assert [entry["name"] for entry in listed] == ADAPTOR_NAMES
     assert {key: listed[1][key] for key in ("distribution", "status", "problem")} == {
         "distribution": "crossdock-http",
         "status": "ok",
@@ -130,7 +127,7 @@ def test_adaptors_show_one_operation(crossdock: Crossdock):
         (
             ["adaptors", "show", "htpp"],
             3,
-            "no adaptor 'htpp' is installed; there are: dhis2, http, kobotoolbox, postgresql, sftp\n  fix: Did you mean http? Else: pip install crossdock-htpp",
+            f"no adaptor 'htpp' is installed; there are: {', '.join(ADAPTOR_NAMES)}\n  fix: Did you mean http? Else: pip install crossdock-htpp",
         ),
     ],
 )
@@ -271,7 +268,7 @@ BAD_JOBS: dict[str, tuple[str, bytes, str]] = {
     "no-adaptor": (
         "job.py",
         b"from crossdock.adaptors import htpp",
-        "no adaptor 'htpp' is installed; there are: dhis2, http, kobotoolbox, postgresql, sftp",
+        f"no adaptor 'htpp' is installed; there are: {', '.join(ADAPTOR_NAMES)}",
     ),
 }
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from crossdock.loading import PLUGINS
 from fix_command import Crossdock, WriteJob, WriteYaml, shows
-from fix_distribution import GOOD, HOOKS, Install, path_of
+from fix_distribution import ADAPTOR_NAMES, GOOD, HOOKS, Install, path_of
 from fix_keyring import Keyring
 from pytest_httpserver import HTTPServer
 
@@ -124,7 +124,7 @@ def test_what_is_missing_is_told_with_the_fix(crossdock: Crossdock, keyring: Key
         ("d.token: the vault has no field 'none' at 'secret/data/kobo'", "Add it there."),
         ("e.token: the plugin acme-vault could not resolve it: HTTPError", "Check the vault that it asks."),
         (
-            "no adaptor 'htpt' is installed; there are: dhis2, http, kobotoolbox, postgresql, sftp",
+            f"no adaptor 'htpt' is installed; there are: {', '.join(ADAPTOR_NAMES)}",
             "Did you mean http? Else: pip install crossdock-htpt",
         ),
     ]  # fmt: skip

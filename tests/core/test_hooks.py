@@ -155,20 +155,15 @@ def test_pl_06_a_vault_that_raises_is_a_refused_credential_without_its_text(run_
 
 # name: the source of a hook, what is said, what to do
 WRONG_HOOKS = {
-    "pl-07-typo": (
+    "typo": (
         "@hookimpl\ndef crossdock_run_strated(run): ...",
         "the hook 'crossdock_run_strated', which does not exist",
         "Did you mean crossdock_run_started?",
     ),
-    "pl-07-unknown": (
+    "unknown": (
         "@hookimpl(specname='on_load')\ndef load(run): ...",
         "the hook 'on_load', which does not exist",
         "The hooks are: crossdock_commands, crossdock_message_accepted, ",
-    ),
-    "pl-08-argument": (
-        "@hookimpl\ndef crossdock_run_started(run, color): ...",
-        "does not fit a hook: ",
-        "See `crossdock adaptors list`",
     ),
     "plain-wrapper": (
         "@hookimpl\ndef crossdock_operation(state): ...",
@@ -196,6 +191,31 @@ def test_pl_07_a_wrong_hook_is_refused_with_all_of_its_plugin(install: Install, 
     assert error.fix.startswith(fix)
     run_job(set_data(1), plugins=plugins)
     assert not (tmp_path / "called").exists()
+
+
+@pytest.mark.parametrize(
+    ("hook", "fix"),
+    [
+        (
+            "crossdock_run_started(run, color): ...",
+            "Write it as crossdock_run_started(run); it may take fewer arguments.",
+        ),
+        (
+            "crossdock_operation(operation, state, color):\n    yield",
+            "Write it as crossdock_operation(operation, state); it may take fewer arguments.",
+        ),
+    ],
+)
+def test_pl_08_a_hook_with_an_argument_too_many_is_refused_and_told_which_there_are(install: Install, hook, fix):
+    install("acme-plugin", f"{HOOKS}@hookimpl\ndef {hook}", entry="acme", group=PLUGINS)
+    plugins = Plugins()
+
+    plugins.load()
+
+    error = plugins.broken["acme"]
+    assert error.message.startswith("the plugin 'acme' does not fit a hook: ")
+    assert "{'color'}" in error.message
+    assert error.fix == fix
 
 
 def test_pl_07_a_wrong_hook_of_an_adaptor_is_its_status(install: Install):

@@ -8,7 +8,9 @@ import tomllib
 from pathlib import Path
 
 import pytest
+from crossdock.loading import RESERVED
 from fix_command import COMMAND, Crossdock
+from fix_distribution import ADAPTOR_NAMES
 from fix_packages import BIN, in_folder, installed
 
 ROOT = Path(__file__).parent.parent.parent
@@ -196,6 +198,12 @@ def test_the_changelog_of_the_template_ends_at_its_version():
     )
 
 
+def test_the_names_of_our_adaptors_are_taken():
+    taken = json.loads((ROOT / "cookiecutter-adaptor/cookiecutter.json").read_text())["_taken"]
+
+    assert taken.split() == list(RESERVED) == ADAPTOR_NAMES
+
+
 @pytest.fixture
 def package(crossdock: Crossdock, tmp_path: Path) -> Path:
     assert crossdock("new", "adaptor", "Acme", "--author", "Amina Said").returncode == 0
@@ -210,6 +218,14 @@ def test_a_new_package_is_as_its_template_makes_it(package):
     done = upgrade_check(package)
 
     assert (done.returncode, done.stdout) == (0, "crossdock-acme is as template 1 makes it\n")
+
+
+@pytest.mark.parametrize("name", ["kobotoolbox", "sftp"])
+def test_ours_are_compared_with_the_template_though_their_names_are_taken(name):
+    done = upgrade_check(ROOT / "adaptors" / name)
+
+    assert (done.returncode, done.stderr) == (3, "")
+    assert done.stdout.startswith(".github/workflows/test.yml: is missing\n")
 
 
 def test_what_an_author_writes_is_no_difference(package):

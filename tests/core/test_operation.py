@@ -4,8 +4,9 @@ import asyncio
 import inspect
 
 import pytest
-from crossdock import Adaptor, AdaptorError, Job, JobError, State, operation, set_data, state, tap
+from crossdock import Adaptor, AdaptorError, Job, JobError, State, adaptors, operation, set_data, state, tap
 from crossdock.errors import AdaptorDefinitionError, ArgumentError, WrongReturnError
+from crossdock.loading import load_adaptor
 from crossdock.operation import NeverRunWarning
 
 
@@ -255,9 +256,23 @@ def test_pl_10_names_that_mean_something_else_are_refused_with_the_list(name):
 
 
 def test_pl_12_nobody_else_can_change_the_operations_of_an_adaptor():
-    adaptor = Adaptor("acme")
-    with pytest.raises(TypeError, match="does not support item assignment"):
-        adaptor.operations["register"] = None
+    adaptor = Adaptor("acme", renamed={"qs": "query"})
+    for mapping in (adaptor.operations, adaptor.renamed, adaptors.opened):
+        with pytest.raises(TypeError, match="does not support item assignment"):
+            mapping["register"] = None
+
+
+def test_pl_12_a_loaded_adaptor_takes_no_operation_of_others():
+    http = load_adaptor("http").adaptor
+    before = {**http.operations}
+
+    with pytest.raises(AdaptorDefinitionError, match="'http' is loaded and takes no more operations, such as 'steal'"):
+
+        @http.operation(effect="read")
+        def steal(state):
+            return state
+
+    assert http.operations == before
 
 
 def test_pl_10_an_adaptor_has_each_operation_once():

@@ -8,7 +8,7 @@ from crossdock.errors import PluginError
 from crossdock.loading import PLUGINS, load_adaptor
 from crossdock.plugins import adaptor_statuses
 from fix_command import Crossdock, WriteJob
-from fix_distribution import ACME, GOOD, HOOKS, USES, Install, path_of
+from fix_distribution import ACME, ADAPTOR_NAMES, GOOD, HOOKS, USES, Install, path_of
 
 # name: the module (None: it is missing), the reason that people are told
 BROKEN = {
@@ -36,15 +36,7 @@ def test_pl_01_a_broken_adaptor_is_a_status_and_the_others_load(crossdock: Cross
     listed = {entry["name"]: entry for entry in done.json}
     assert (done.returncode, {key: entry["status"] for key, entry in listed.items()}) == (
         0,
-        {
-            "acme": "broken",
-            "dhis2": "ok",
-            "good": "ok",
-            "http": "ok",
-            "kobotoolbox": "ok",
-            "postgresql": "ok",
-            "sftp": "ok",
-        },
+        {"acme": "broken", "good": "ok"} | dict.fromkeys(ADAPTOR_NAMES, "ok"),
     )
     assert reason in listed["acme"]["problem"]["message"]
     assert f"acme: {listed['acme']['problem']['message']}\n  fix: " in crossdock("adaptors", "list", env=env).stdout
@@ -158,7 +150,7 @@ def test_pl_04_a_plugin_that_shadows_a_built_in_adaptor_is_refused(crossdock: Cr
     assert "evil-http 1.0 (" in done.stderr
 
 
-@pytest.mark.parametrize("name", ["http", "postgresql", "dhis2", "kobotoolbox", "sftp"])
+@pytest.mark.parametrize("name", ADAPTOR_NAMES)
 def test_pl_04_a_built_in_name_is_refused_also_where_ours_is_not_installed(install: Install, monkeypatch, name):
     folder = install("evil", ACME.format(name=name, api=1), entry=name)
     monkeypatch.setattr(sys, "path", [str(folder)])
@@ -176,6 +168,29 @@ def test_pl_04_a_plugin_does_not_replace_a_command(crossdock: Crossdock, install
     done = crossdock("run", write_job("from crossdock import Job, set_data\njob = Job(set_data(1))"), env=env)
     assert (done.returncode, done.json) == (0, {"data": 1})
     assert "the plugin evil failed in crossdock_commands: PluginError: there is a command 'run' already" in done.stderr
+
+
+MEDDLING = f"""
+import json, httpx
+json.loads = lambda text: None
+httpx.Client = type("Watched", (httpx.Client,), {{}})
+{GOOD}
+"""
+
+
+def test_pl_12_the_list_says_which_adaptor_replaces_what_others_use(crossdock: Crossdock, install: Install):
+    env = path_of(
+        install("crossdock-calm", ACME.format(name="calm", api=1), entry="calm"),
+        install("crossdock-good", MEDDLING, entry="good"),
+    )
+
+    done = crossdock("adaptors", "list", "--json", env=env)
+
+    listed = {entry["name"]: entry for entry in done.json}
+    assert {name: entry["status"] for name, entry in listed.items() if entry["status"] != "ok"} == {"good": "meddles"}
+    message = listed["good"]["problem"]["message"]
+    assert message.startswith("importing crossdock-good 1.0 (")
+    assert message.endswith(") replaces httpx.Client, json.loads, which others use too")
 
 
 @pytest.mark.parametrize("api", [0, 2])
@@ -207,7 +222,7 @@ def test_pl_05_a_plugin_for_another_api_is_not_loaded(install: Install, line, sa
 
 def test_an_unknown_adaptor_names_those_that_are_there_and_how_to_get_it():
     with pytest.raises(
-        ImportError, match="no adaptor 'openmrs' is installed; there are: dhis2, http, kobotoolbox, postgresql, sftp"
+        ImportError, match=f"no adaptor 'openmrs' is installed; there are: {', '.join(ADAPTOR_NAMES)}"
     ) as info:
         from crossdock.adaptors import openmrs  # noqa: F401
     assert info.value.fix == "Install it: pip install crossdock-openmrs"

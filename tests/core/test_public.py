@@ -12,6 +12,7 @@ import crossdock
 import pytest
 from crossdock import CrossdockError, errors
 from crossdock.run import Run
+from fix_distribution import ADAPTOR_NAMES
 
 MODULES = [
     module.name
@@ -26,7 +27,7 @@ def all_classes(root=CrossdockError):
         yield from all_classes(child)
 
 
-ADAPTOR_ERRORS = [import_module(f"crossdock_{name}") for name in ("http", "postgresql", "dhis2", "kobotoolbox", "sftp")]
+ADAPTOR_ERRORS = [import_module(f"crossdock_{name}") for name in ADAPTOR_NAMES]
 CLASSES = sorted({CrossdockError, *all_classes()}, key=lambda error: error.__name__)
 
 

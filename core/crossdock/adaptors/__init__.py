@@ -4,17 +4,19 @@ A name is resolved through its entry point when it is first used, so a job impor
 adaptors that it names.
 """
 
-from types import ModuleType
+from collections.abc import Mapping
+from types import MappingProxyType, ModuleType
 
 from crossdock.loading import load_adaptor
 
-opened: dict[str, ModuleType] = {}
+_opened: dict[str, ModuleType] = {}
+opened: Mapping[str, ModuleType] = MappingProxyType(_opened)
 """The adaptors that were used through this door."""
 
 
 def __getattr__(name: str) -> ModuleType:
     if name.startswith("__"):
         raise AttributeError(name)
-    if name not in opened:
-        opened[name] = load_adaptor(name)
-    return opened[name]
+    if name not in _opened:
+        _opened[name] = load_adaptor(name)
+    return _opened[name]

@@ -1,3 +1,4 @@
+from collections.abc import Mapping
 from types import ModuleType
 from typing import Any
 
@@ -9,6 +10,6 @@ import crossdock_sftp as sftp
 
 __all__ = ["dhis2", "http", "kobotoolbox", "opened", "postgresql", "sftp"]
 
-opened: dict[str, ModuleType]
+opened: Mapping[str, ModuleType]
 
 def __getattr__(name: str) -> Any: ...

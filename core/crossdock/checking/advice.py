@@ -1,4 +1,4 @@
-"""Advice: writes that can be undone and writes that can't, in one unit of work."""
+"""Advice: writes that can be undone and that can't in one unit of work, and operations that nobody described."""
 
 import ast
 from collections.abc import Iterator
@@ -76,7 +76,7 @@ class _Writes:
         return writes
 
 
-def advice(file: JobFile) -> Iterator[Finding]:
+def mixed_writes(file: JobFile) -> Iterator[Finding]:
     """Advise where a failure would undo what went into a database, and not what went elsewhere."""
     writes = _Writes(file)
     for call in file.tree.all(ast.Call):
@@ -88,6 +88,19 @@ def advice(file: JobFile) -> Iterator[Finding]:
     for built, mixed in writes.mixed:
         message = f"{mixed[True]} and {mixed[False]} write in one {built.name}: a failure undoes only the first"
         yield file.finding(built.call, Code.ADVICE_MIXED_WRITES, message, _FIX)
+
+
+def undocumented(file: JobFile) -> Iterator[Finding]:
+    """Advise, where it is first used, of an operation of an adaptor that says nothing about itself."""
+    first: dict[Declaration, ast.Call] = {}
+    for call in sorted(file.tree.all(ast.Call), key=lambda node: node.lineno):
+        built = file.meanings.of(call)
+        declaration = built.declaration if isinstance(built, Built) else None
+        if declaration is not None and declaration.adaptor is not None and not declaration.doc:
+            first.setdefault(declaration, call)
+    for declaration, call in first.items():
+        message = f"{declaration.full_name} has no documentation: nothing says what it does"
+        yield file.finding(call, Code.ADVICE_UNDOCUMENTED, message, "Ask its author for a docstring.")
 
 
 def _is_inner(file: JobFile, call: ast.Call) -> bool:

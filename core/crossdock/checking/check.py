@@ -5,7 +5,7 @@ import sys
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
-from crossdock.checking.advice import advice
+from crossdock.checking.advice import mixed_writes, undocumented
 from crossdock.checking.calls import calls, operations_as_values
 from crossdock.checking.credential_file import CredentialCheck, Given
 from crossdock.checking.finding import Code, Finding
@@ -30,7 +30,8 @@ _RULES: tuple[Callable[[JobFile], Iterator[Finding]], ...] = (
     writes,
     import_time,
     secrets,
-    advice,
+    mixed_writes,
+    undocumented,
 )
 _DROPPED = (Code.STATE_DROPPED, Code.OPERATION_DROPPED, Code.VALUE_DROPPED)
 

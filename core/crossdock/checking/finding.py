@@ -68,6 +68,7 @@ class Code(StrEnum):
     ADVICE_MIXED_WRITES = auto()
     ADVICE_UNUSED_RESULT = auto()
     ADVICE_NO_STORE = auto()
+    ADVICE_UNDOCUMENTED = auto()
 
 
 class Finding(NamedTuple):

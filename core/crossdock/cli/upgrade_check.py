@@ -32,7 +32,8 @@ def upgrade_check(package: str, *, diff: bool) -> None:
     """
     folder = Path(package)
     made = _made_from(folder)
-    known = answers("adaptor", {name: str(made[name]) for name in ("system_name", "kind")})
+    asked = {name: str(made[name]) for name in ("system_name", "kind")}
+    known = answers("adaptor", {**asked, "_taken": ""})  # its name is its own
     with TemporaryDirectory() as scratch:
         now = bake("adaptor", known, scratch)
         found = [*_since(int(made["version"])), *_files(folder, now, diff=diff), *_settings(folder, now)]

@@ -82,12 +82,18 @@ class AdaptorContract(Subject):
             )
 
     def test_importing_it_does_nothing_else_and_costs_little(self, tmp_path: Path) -> None:
-        """Nothing is printed or reached for, and no tool, other adaptor or large library is imported."""
+        """Nothing is printed, reached for or replaced, and no tool, other adaptor or large library is imported."""
         found = find_adaptor(self.adaptor, installed(ADAPTORS))
         imported = imports_of(found, tmp_path)
         if imported.printed or imported.reached:
             done = " and ".join({*imported.reached, *(["some output"] if imported.printed else [])})
             _broken(f"importing it makes {done}", where=found.module, fix="Do it in connect, or in an operation.")
+        if imported.replaced:
+            _broken(
+                f"importing it replaces {', '.join(imported.replaced)}",
+                where=found.module,
+                fix="Leave it as it is: other adaptors use it too.",
+            )
         if heavy := sorted(imported.heavy - self.may_import):
             _broken(
                 f"importing it imports {', '.join(heavy)}",
@@ -206,7 +212,7 @@ class AdaptorContract(Subject):
                 fix="Turn it into text, numbers, lists and dicts before state.result(…).",
             )
         if run.outcome not in ("success", "partial"):
-            pytest.skip(f"{run!r}; give answers = {{{operation!r}: …}} or calls = …, so that it succeeds")
+            pytest.skip(f"{run!r}; give answers = {{{operation!r}: …}}, calls or files, so that it succeeds")
 
     def test_no_secret_is_shown(
         self,
@@ -270,7 +276,7 @@ class AdaptorContract(Subject):
         ):
             held: list[Any] = []
             before = open_descriptors()
-            self._run(partial(_performed, steps), entry, held=held)
+            self._run(partial(_performed, steps), entry, held=held, reachable=entry is credential)
             if left_open(before):
                 _broken(
                     f"a run that ended {way} leaves a connection open",
@@ -291,7 +297,7 @@ class AdaptorContract(Subject):
 
     def test_a_failure_is_an_error_of_crossdock(self, operation: str, unreachable: dict[str, Any]) -> None:
         """Where nobody answers, no error of a library comes through."""
-        run = self._run(self._any_call(operation), unreachable)
+        run = self._run(self._any_call(operation), unreachable, reachable=False)
         if run.error is not None and not isinstance(run.error, CrossdockError):
             _broken(
                 f"where no system is, it raises {type(run.error).__module__}.{type(run.error).__qualname__}",

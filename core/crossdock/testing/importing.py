@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 from typing import NamedTuple
 
+from crossdock import shared
 from crossdock.installed import Installed, installed
 from crossdock.loading import ADAPTORS
 from crossdock.testing import watching
@@ -35,11 +36,11 @@ _HEAVY = (
 
 _SCRIPT = """
 import json, runpy, sys
-module, told, watching = sys.argv[1:]
-with runpy.run_path(watching)["reaching"]() as seen:
+module, told, watching, shared = sys.argv[1:]
+with runpy.run_path(shared)["replacing"]() as replaced, runpy.run_path(watching)["reaching"]() as seen:
     __import__(module)
 with open(told, "w") as file:
-    json.dump([sorted(sys.modules), sorted(set(seen))], file)
+    json.dump([sorted(sys.modules), sorted(set(seen)), replaced], file)
 """
 
 
@@ -49,6 +50,7 @@ class Imported(NamedTuple):
     heavy: set[str]
     """What it imported and should not."""
     reached: list[str]
+    replaced: list[str]
     printed: str
 
 
@@ -61,13 +63,13 @@ def imports_of(adaptor: Installed, folder: Path) -> Imported:
     """
     told = folder / "imported.json"
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
-    command = [sys.executable, "-c", _SCRIPT, adaptor.module, str(told), watching.__file__]
+    command = [sys.executable, "-c", _SCRIPT, adaptor.module, str(told), watching.__file__, str(shared.__file__)]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     if not told.exists():
-        return Imported(set(), [], done.stdout + done.stderr)
-    modules, reached = json.loads(told.read_text(encoding="utf-8"))
+        return Imported(set(), [], [], done.stdout + done.stderr)
+    modules, reached, replaced = json.loads(told.read_text(encoding="utf-8"))
     unwanted = {*_HEAVY, *_other_adaptors(adaptor)}
-    return Imported({name for name in modules if name in unwanted}, reached, done.stdout + done.stderr)
+    return Imported({name for name in modules if name in unwanted}, reached, replaced, done.stdout + done.stderr)
 
 
 def requirements_of(adaptor: Installed) -> dict[str, str]:

@@ -3,10 +3,13 @@
 import inspect
 from collections.abc import Callable, Mapping
 from functools import cached_property
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from types import ModuleType
 from typing import Any, ClassVar
 
 import pytest
+import stamina
 
 from crossdock.adaptor import Adaptor
 from crossdock.declaration import Declaration
@@ -30,6 +33,8 @@ class Subject:
     """Operation → what an HTTP system answers it, as JSON or as a function of the request; by default ``{}``."""
     calls: ClassVar[Mapping[str, Operation]] = {}
     """Operation → one that was built, where the example in the documentation does not suit the system."""
+    files: ClassVar[Mapping[str, bytes]] = {}
+    """Name → what a file of the run holds before an operation runs, such as one that it sends."""
     may_import: ClassVar[frozenset[str]] = frozenset()
     """Large libraries that importing the adaptor may import, since no operation can do without."""
 
@@ -86,12 +91,18 @@ class Subject:
         credential: Mapping[str, Any],
         state: Mapping[str, Any] | None = None,
         held: list[Any] | None = None,
+        *,
+        reachable: bool = True,
     ) -> JobRun:
+        """Run an operation; where the system can't be reached, it is tried twice and nobody waits in between."""
         adaptor, connect = self._adaptor, self._adaptor.connect
         if connect is not None:
             adaptor.connect = holding(connect, [] if held is None else held)
         try:
-            return run_job(operation, state=state, credentials={self.adaptor: credential})
+            with TemporaryDirectory() as folder, stamina.set_testing(not reachable, attempts=2):
+                for name, content in self.files.items():
+                    (Path(folder) / name).write_bytes(content)
+                return run_job(operation, state=state, credentials={self.adaptor: credential}, files=Path(folder))
         finally:
             adaptor.connect = connect
 

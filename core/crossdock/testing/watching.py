@@ -64,7 +64,8 @@ def open_descriptors() -> set[tuple[int, int, int]]:
 
 def left_open(before: set[tuple[int, int, int]]) -> int:
     """Count what is open and was not; a server of the test gets a moment to notice that its client left."""
-    gc.collect()  # what nobody holds any more is not open for long
+    if open_descriptors() - before:
+        gc.collect()  # what nobody holds any more is not open for long
     deadline = time.monotonic() + _PATIENCE
     while (found := open_descriptors() - before) and time.monotonic() < deadline:
         time.sleep(0.01)

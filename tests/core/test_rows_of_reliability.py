@@ -1,4 +1,4 @@
-"""Every row of the study of reliability that serving was held against has a test that proves it, and names it.
+"""Every row of the study of reliability that serving and plugins were held against has a test that proves it, and names it.
 
 A test names the rows that it proves: ``test_rt_15_…``, ``test_rt_01_and_02_…``, ``test_in_02_to_in_10_…``.
 """
@@ -15,9 +15,11 @@ KINDS = {
     "rt": "01-02 04-09 11-12 14-24 26-32 34-35 37-42",
     "se": "01-04 06-08 10-14",
     "cl": "01-05 07-10 12-15 17",
+    "pl": "01 03-08 10-14",
 }
-_SEVERAL = re.compile(r"_(in|rt|se|cl)_(\d\d)_(to|and)_(?:\1_)?(\d\d)(?=_)")
-_ONE = re.compile(r"_(in|rt|se|cl)_(\d\d)(?=_)")
+_KIND = "|".join(KINDS)
+_SEVERAL = re.compile(rf"_({_KIND})_(\d\d)_(to|and)_(?:\1_)?(\d\d)(?=_)")
+_ONE = re.compile(rf"_({_KIND})_(\d\d)(?=_)")
 
 
 def numbers(text: str) -> Iterator[int]:
