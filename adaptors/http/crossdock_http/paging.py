@@ -205,7 +205,8 @@ class _Told:
         return _linked(page.place, told)
 
 
-Pages = str | Next | LinkHeader | PageNumber | Offset | Cursor | Callable[[Answer], Any]
+Pages = str | Style | Callable[[Answer], Any]
+"""A style by its name, one that says more, or a function of an answer that gives the next URL, query or None."""
 _NAMED: dict[str, Style] = {
     "next": Next(),
     "link": LinkHeader(),
