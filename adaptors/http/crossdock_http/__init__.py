@@ -33,18 +33,8 @@ from crossdock_http.operations import (
     stream,
     upload,
 )
-from crossdock_http.paging import (
-    Cursor,
-    Limits,
-    LinkHeader,
-    Next,
-    Offset,
-    Page,
-    PageNumber,
-    Pages,
-    Place,
-    items_of,
-)
+from crossdock_http.page import Limits, Page, Place, items_of
+from crossdock_http.paging import Cursor, LinkHeader, Next, Offset, PageNumber, Pages
 from crossdock_http.reply import Reply
 
 __all__ = [

@@ -32,7 +32,8 @@ from crossdock_http.errors import HttpConnectionError, RedirectError
 from crossdock_http.files import written_whole
 from crossdock_http.oauth2 import Tokens
 from crossdock_http.pace import Pace
-from crossdock_http.paging import Limits, Page, Pages, Place, read_pages
+from crossdock_http.page import Limits, Page, Place
+from crossdock_http.paging import Pages, read_pages
 from crossdock_http.patience import patiently
 from crossdock_http.recording import exchange_of, planned
 from crossdock_http.redirects import MOST_REDIRECTS, check_origin, kept_statuses, location_of, redirected

@@ -30,7 +30,7 @@ class SendOptions(TypedDict, total=False):
     headers: Mapping[str, Any] | None
     """Headers for this request; None leaves one out."""
     json: Any
-    """A body to send as JSON: any JSON value, also a list."""
+    """A body to send as JSON, any JSON value, also a list."""
     form: Mapping[str, Any] | None
     """A body to send as an HTML form does; a list repeats its key, None leaves it out."""
     multipart: Mapping[str, Any] | None
@@ -42,15 +42,15 @@ class SendOptions(TypedDict, total=False):
     ok: set[int] | None
     """Statuses from 300 up that count as success."""
     errors: Errors | None
-    """Status → whether it is an error, its message, or a function of the answer that says so; False: none is."""
+    """Status → whether it is an error, its message, or a function of the answer that says so; with False none is."""
     timeout: float | None
-    """Seconds for the whole operation: repeats, waits and answer included."""
+    """Seconds for the whole operation, with repeats, waits and answer."""
     retry: int | None
     """How often a request is repeated after the first try, where that can do no harm."""
     idempotent: bool | str | None
     """Whether the system keeps a write with one Idempotency-Key from happening twice; or that key."""
     reads: bool | None
-    """Whether the request changes nothing though its method could, as a search by POST: a dry run sends it, and
+    """Whether the request changes nothing though its method could, as a search by POST. A dry run sends it, and
     without an answer it has failed and may be repeated."""
 
 
@@ -110,13 +110,17 @@ class Request(NamedTuple):
     """A request as it is sent."""
 
     method: str
+    """Its method, in capitals."""
     url: str
+    """Where it goes, with all that may be secret in there."""
     headers: Mapping[str, str]
+    """Its headers, logins among them."""
     body: bytes | tuple[Part, ...] | None = None
+    """What is sent."""
     login: bool = True
-    """Whether the credential may still add who it is: the job gave no Authorization header, nor left it out."""
+    """Whether the credential may still add who it is, as the job gave no Authorization header, nor left it out."""
     traced: bool = False
-    """Whether it says which trace it is part of: the job gave no traceparent header, nor left it out."""
+    """Whether it says which trace it is part of, as the job gave no traceparent header, nor left it out."""
     asks: bool = False
     """Whether it changes nothing, whatever its method is."""
 

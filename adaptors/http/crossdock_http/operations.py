@@ -10,7 +10,8 @@ from crossdock_http.client import Client
 from crossdock_http.configuration import HttpConfiguration
 from crossdock_http.content import READS, Errors, File, RequestOptions
 from crossdock_http.errors import HttpError, PagingError
-from crossdock_http.paging import Limits, Pages
+from crossdock_http.page import Limits
+from crossdock_http.paging import Pages
 from crossdock_http.streaming import StreamParse
 
 

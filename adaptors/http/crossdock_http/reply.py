@@ -53,15 +53,21 @@ class Reply(NamedTuple):
     """The reply to a request, read to its end unless it is live."""
 
     method: str
+    """That of the request."""
     url: str
-    """Without user, query and fragment."""
+    """Who replied, without user, query and fragment."""
     status: int
+    """Its status."""
     reason: str
+    """What it says beside the status."""
     headers: Mapping[str, str]
+    """Its headers, by names in small letters."""
     content: bytes
+    """Its body, empty if it is live."""
     duration: float
     """Seconds since the request began."""
     live: Live | None = None
+    """Its body, where that is still being received."""
 
     def __repr__(self) -> str:
         return f"<Reply to {self.method} {self.url}: {self.status}>"  # no payload
