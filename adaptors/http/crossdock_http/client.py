@@ -214,8 +214,7 @@ class Client:
             charset: The charset of the answer, where the system says none or a false one.
             options: See SendOptions; ``timeout`` is for the first byte, and for each silence after it.
         """
-        reply = self._receive(path, options)
-        limit = self._configuration.max_response_bytes
+        reply, limit = self._receive(path, options), self._configuration.max_response_bytes
         return records_of(reply, parse, items, charset, limit)
 
     def download(self, path: str, file: Path, **options: Unpack[SendOptions]) -> Answer:
