@@ -10,7 +10,7 @@ OPENSSH := .venv/openssh/.unpacked
 OPENSSH_PACKAGES := openssh-server libwrap0 libnsl2 libtirpc3 libnss-wrapper
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test openssh check docs bench bench-serve soak check-httpx2 format wheels clean
+.PHONY: help demo test openssh check public-api docs bench bench-serve soak check-httpx2 format wheels clean
 
 help: ## List the targets
 	@echo "make TARGET, where TARGET is one of:"
@@ -24,12 +24,16 @@ test: $(INSTALLED) ## Run all tests
 
 openssh: $(OPENSSH) ## Unpack an OpenSSH server into .venv, on which the tests of sftp run (Debian, Ubuntu)
 
-check: $(INSTALLED) ## Check style, types, the floors of the packages and the code in the docs
+check: $(INSTALLED) ## Check style, types, the floors and public names of the packages and the code in the docs
 	$(RUN) -m ruff check .
 	$(RUN) -m ruff format --check .
 	$(RUN) -m mypy
 	.venv/bin/lint-imports --no-cache --no-logo
+	@$(RUN) .ci/public_api.py $(PACKAGES)
 	$(RUN) -m pytest -q tests/test_documents.py
+
+public-api: $(INSTALLED) ## Compare what the packages make public with the last tag; part of check
+	@$(RUN) .ci/public_api.py $(PACKAGES)
 
 docs: $(INSTALLED) ## Build the documentation into docs/_build/html; a warning is an error
 	$(RUN) -m sphinx --quiet --fail-on-warning --keep-going -b html docs docs/_build/html

@@ -19,6 +19,7 @@ from crossdock.plugins import Plugins, hookimpl
 from crossdock.project import read_project
 from crossdock.run import Run
 from crossdock.scope import in_run
+from crossdock.secret_fields import Public
 from crossdock.state import Answer, State
 from crossdock.trace import noted
 from crossdock.workflow import Each, Edge, Step, Workflow
@@ -36,6 +37,7 @@ __all__ = [
     "Message",
     "Operation",
     "Plugins",
+    "Public",
     "Run",
     "State",
     "Step",

@@ -4,11 +4,12 @@ import re
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 from contextlib import suppress
 from copy import copy
+from functools import partial
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from crossdock.errors import CredentialError
 from crossdock.redaction import SHORTEST, Redactor
-from crossdock.secret_fields import declared_secrets, is_masked, secret_fields, too_short
+from crossdock.secret_fields import declared_secrets, is_masked, not_public, secret_fields, too_short
 
 if TYPE_CHECKING:
     from crossdock.adaptor import Adaptor
@@ -66,7 +67,7 @@ class Credentials:
         self._allows = allows
         self._credentials = {name: _read(name, entry, plugins, redactor) for name, entry in entries.items()}
         for credential in self._credentials.values():
-            for field, value in secret_fields(credential.fields):
+            for field, value in secret_fields(_masked_fields(credential.adaptor, credential.fields, plugins)):
                 redactor.add(value, what=f"{credential.name}.{field}")
         self._hidden: Mapping[str, str] = dict(unlisted or {})
         """Name → adaptor of those that may not be used."""
@@ -225,9 +226,15 @@ def learn(given: Any, *, plugins: "Plugins", redactor: Redactor) -> None:
     What can't be resolved yet is left out: the run resolves all of it again, and complains.
     """
     for name, value in given.items() if isinstance(given, Mapping) else ():
+        if isinstance(value, Mapping) and isinstance(value.get("adaptor"), str):
+            value = _masked_fields(value["adaptor"], value, plugins)
         with suppress(CredentialError):
             for field, secret in secret_fields({name: _resolved(str(name), value, plugins, redactor)}):
                 redactor.add(secret, what=field)
+
+
+def _masked_fields(adaptor: str, fields: Mapping[str, Any], plugins: "Plugins") -> dict[str, Any]:
+    return not_public(fields, partial(plugins.public_fields, adaptor))
 
 
 def _entry(name: str, entry: Any, what: str) -> dict[str, Any]:

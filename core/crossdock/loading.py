@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from crossdock.errors import PluginError, closest, message_of
 from crossdock.installed import Installed, installed
+from crossdock.secret_fields import declared_public
 
 if TYPE_CHECKING:
     from crossdock.adaptor import Adaptor
@@ -31,6 +32,14 @@ def load_adaptor(name: str) -> ModuleType:
     module = imported(found)
     _adaptor_of(found, module).freeze()
     return module
+
+
+def public_fields(name: str) -> set[str]:
+    """Give the fields of an adaptor's credentials that it declares ``Public``; none if it can't be loaded."""
+    try:
+        return declared_public(load_adaptor(name).adaptor.configuration)
+    except PluginError:  # whoever needs the adaptor says so; until then all that looks secret is one
+        return set()
 
 
 def find_adaptor(name: str, known: list[Installed]) -> Installed:

@@ -200,7 +200,7 @@ class Operation:
         finally:
             acting_operation.reset(token)
         if isinstance(result, State) and isinstance(result.get("data"), Iterator):
-            return result | {"data": _BoundIterator(result["data"], self)}
+            return result | {"data": RecordIterator(result["data"], self)}
         return result
 
     def accepted(self, result: Any, state: State) -> State:
@@ -340,7 +340,7 @@ def report_never_run(built: Operation) -> None:
         warnings.warn_explicit(message, NeverRunWarning, built.site.file, built.site.line)
 
 
-class _BoundIterator:
+class RecordIterator:
     """An iterator that an operation returned: it works in the name of that operation, under its credential."""
 
     __slots__ = ("_iterator", "_operation")
@@ -349,7 +349,7 @@ class _BoundIterator:
         self._iterator = iterator
         self._operation = operation
 
-    def __iter__(self) -> "_BoundIterator":
+    def __iter__(self) -> "RecordIterator":
         return self
 
     def __next__(self) -> Any:

@@ -18,7 +18,7 @@ from crossdock.errors import CredentialError, PluginError, closest, message_of
 from crossdock.hooks import hookimpl as hookimpl
 from crossdock.hooks import hookspec
 from crossdock.installed import Installed, installed
-from crossdock.loading import ADAPTORS, PLUGINS, check_api, imported, load_adaptor, refuse_twice
+from crossdock.loading import ADAPTORS, PLUGINS, check_api, imported, load_adaptor, public_fields, refuse_twice
 from crossdock.otel import Spans, is_wanted
 from crossdock.references import Resolved, resolve_reference
 from crossdock.traceparent import HEADER
@@ -198,6 +198,10 @@ class Plugins:
             _asked(impl, reference, what) for impl in reversed(self._hook.crossdock_resolve_secret.get_hookimpls())
         )
         return next((answer for answer in answers if answer is not None), None)
+
+    def public_fields(self, adaptor: str) -> set[str]:
+        """Give the fields of an adaptor's credentials that are no secrets, whatever their names look like."""
+        return public_fields(adaptor)
 
     def perform(self, operation: "Operation", state: "State") -> "State":
         """Run an operation with the plugins that wrap it around it."""

@@ -1,14 +1,14 @@
 """Where the values of credentials come from: told for each field, and never the value."""
 
 from collections.abc import Iterator, Mapping
-from functools import reduce
+from functools import partial, reduce
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from crossdock.credentials import look_up
 from crossdock.errors import CredentialError, CrossdockError
 from crossdock.redaction import Redactor
 from crossdock.references import Resolved, is_own
-from crossdock.secret_fields import is_masked, secret_fields
+from crossdock.secret_fields import is_masked, not_public, secret_fields
 
 if TYPE_CHECKING:
     from crossdock.plugins import Plugins
@@ -43,6 +43,7 @@ def origins(name: str, entry: Mapping[str, Any], *, plugins: "Plugins", redactor
         plugins: They resolve references.
         redactor: It learns every secret.
     """
+    masked = not_public(entry, partial(plugins.public_fields, str(entry.get("adaptor"))))
     for path, value in _leaves({key: value for key, value in entry.items() if key != "adaptor"}):
         written = Origin(path, "inline")
         what = f"{name}.{written.field}"
@@ -51,7 +52,10 @@ def origins(name: str, entry: Mapping[str, Any], *, plugins: "Plugins", redactor
         except CredentialError as error:
             yield _missing(written, value, error)
         else:
-            yield _inline(written, what, value, redactor) if found is None else _found(written, value, found)
+            if found is not None:
+                yield _found(written, value, found)
+            else:
+                yield _inline(written, what, value, redactor) if path[0] in masked else written
 
 
 def _leaves(value: Any, path: tuple[str | int, ...] = ()) -> Iterator[tuple[tuple[str | int, ...], Any]]:

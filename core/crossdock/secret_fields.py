@@ -1,10 +1,16 @@
 """Which fields of a credential are secret: by their names, and by what a configuration declares."""
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Annotated, Any, TypeVar
 
 from crossdock.redaction import SHORTEST, looks_secret
+
+T = TypeVar("T")
+
+PUBLIC = "crossdock: public"
+Public = Annotated[T, PUBLIC]
+"""The type of a configuration field whose name looks secret and whose value is none: ``host_key: Public[str]``."""
 
 _NO_SECRETS = frozenset(
     {"base_url", "host_url", "host", "port", "database", "dbname", "user", "username", "scheme"}
@@ -36,6 +42,28 @@ def secret_fields(fields: Any, name: str = "", *, secret: bool = False) -> Itera
         and len(str(fields)) >= SHORTEST
     ):
         yield name, str(fields)
+
+
+def not_public(fields: Mapping[str, Any], public_fields: Callable[[], set[str]]) -> dict[str, Any]:
+    """Give the fields of a credential but those that its adaptor declares ``Public``.
+
+    Args:
+        fields: What stands there.
+        public_fields: Gives their names. It may have to load the adaptor, so it is called only where a name looks
+            secret and does not say so; one that says so, such as ``token``, is never public.
+    """
+    names = (str(key) for key in fields)
+    doubtful = {
+        name for name in names if looks_secret(name) and name not in _NO_SECRETS and not _IS_SECRET.search(name)
+    }
+    public = doubtful & public_fields() if doubtful else doubtful
+    return {key: value for key, value in fields.items() if key not in public}
+
+
+def declared_public(model: Any) -> set[str]:
+    """Give the fields that a configuration declares ``Public``; what it declares a secret, too, is one."""
+    fields = getattr(model, "model_fields", {}).items()
+    return {name for name, field in fields if PUBLIC in field.metadata and "Secret" not in str(field.annotation)}
 
 
 def too_short(fields: Any, name: str = "", key: str = "") -> Iterator[tuple[str, str]]:

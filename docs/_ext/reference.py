@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from importlib import import_module
 from pathlib import Path
 from pkgutil import walk_packages
-from typing import Any
+from typing import Any, get_origin
 
 from crossdock.project.schema import project_schema
 from docutils import nodes
@@ -15,6 +15,9 @@ from sphinx.util.docutils import SphinxDirective
 
 PACKAGES = ["crossdock", *sorted(file.name for file in Path(__file__).parents[2].glob("adaptors/*/crossdock_*"))]
 """The packages whose errors are listed."""
+
+_MODULES = re.compile(r"\b(?:\w+\.)+(?=[A-Z])")
+"""Where the names in a type come from."""
 
 SCHEMA = project_schema()
 """Made before autodoc imports anything: it pretends to be a type checker, which pydantic does not like."""
@@ -58,22 +61,30 @@ class Operations(SphinxDirective):
         operations = sorted(module.adaptor.operations)
         others = [name for name in module.__all__ if name not in operations and name != "adaptor"]
         made = self._section("Operations", [f".. autofunction:: {package}.{name}" for name in operations])
-        return [made, self._section("Configuration, errors and more", [self._auto(module, name) for name in others])]
+        errors = [name for name in others if is_error(getattr(module, name))]
+        rest = [self._auto(module, name) for name in others if name not in errors]
+        raised = [f".. autoexception:: {package}.{name}\n   :members:" for name in errors]
+        return [made, self._section("Classes, functions and types", rest), self._section("Errors", raised)]
 
     def _auto(self, module: Any, name: str) -> str:
         thing = getattr(module, name)
-        kind = "exception" if isinstance(thing, type) and issubclass(thing, Exception) else "class"
-        return (
-            f".. auto{kind}:: {module.__name__}.{name}\n   :members:"
-            if isinstance(thing, type)
-            else f".. autofunction:: {module.__name__}.{name}"
-        )
+        if isinstance(thing, type):
+            # Sphinx would take every ``type[…]`` of a signature for a link to a member of that name.
+            return f".. autoclass:: {module.__name__}.{name}\n   :members:\n   :exclude-members: type"
+        if get_origin(thing) is not None:
+            return f".. py:data:: {module.__name__}.{name}\n\n   A type: ``{_MODULES.sub('', str(thing))}``"
+        return f".. autofunction:: {module.__name__}.{name}"
 
     def _section(self, title: str, lines: list[str]) -> nodes.section:
         section = nodes.section(ids=[nodes.make_id(title)])
         section += nodes.title(text=title)
         section += parsed(self, "\n\n".join(lines).splitlines())
         return section
+
+
+def is_error(thing: Any) -> bool:
+    """Tell whether something is an error class."""
+    return isinstance(thing, type) and issubclass(thing, Exception)
 
 
 def error_rows() -> Iterator[tuple[str, ...]]:

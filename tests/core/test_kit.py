@@ -292,3 +292,44 @@ def test_the_kit_is_for_type_checked_tests(tmp_path):
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
 
     assert done.returncode == 0, done.stdout
+
+
+def test_a_test_that_fails_shows_why_its_run_did(tmp_path):
+    """The lines of who wrote the operation, the error, what to do, and no secret."""
+    (tmp_path / "test_visits.py").write_text("""
+from crossdock import require, set_data
+from crossdock.adaptors import http
+
+def name_of(state):
+    return state.result(state.data["name"])  # the line that is at fault
+
+def test_a_name(run_job, http_system):
+    http_system.on("GET", "/x").answer(status=404)
+    credentials = {"api": http_system.credential(token="cAnary-1234")}
+    run_job(set_data(1))
+    run_job(http.get("/x"), credentials=credentials)
+    run_job(require(False, "the token is cAnary-1234"), http.get("/x"), credentials=credentials)
+    run = run_job(set_data({}), name_of)
+    assert run.outcome == "success"
+
+def test_all_is_well(run_job):
+    assert run_job(require(False, "meant to fail")).outcome == "failed"
+""")
+
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "test_visits.py"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    shown = done.stdout.split("Run that failed")
+
+    assert (done.returncode, len(shown)) == (1, 4)
+    assert "HttpError: GET" in shown[1]
+    assert "in operation 1 of 1 of job: http.get(<str 2>)" in shown[1]
+    assert "the token is ***" in shown[2]
+    assert "# the line that is at fault" in shown[3]
+    assert "KeyError: 'name'" in shown[3]
+    assert "core/crossdock" not in "".join(shown[1:])
+    assert "meant to fail" not in done.stdout

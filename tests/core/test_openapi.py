@@ -262,7 +262,7 @@ def test_a_document_with_a_fault_is_refused_with_its_place_and_nothing_is_made(c
         (["--openapi", "none.json"], "the OpenAPI document none.json can't be read: No such file"),
         (["--openapi", "broken.json"], "the OpenAPI document broken.json is not JSON"),
         (["--openapi", "broken.yaml"], "the OpenAPI document broken.yaml is not valid YAML in line 1"),
-        (["--openapi", "broken.json", "--kind", "database"], "OpenAPI describes an HTTP API, not a database"),
+        (["--openapi", "broken.json", "--kind", "database"], "OpenAPI describes an HTTP API, and --kind is database"),
     ],
 )
 def test_what_is_no_document_is_refused(crossdock: Crossdock, tmp_path, options, said):

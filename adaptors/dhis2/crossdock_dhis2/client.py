@@ -6,11 +6,7 @@ from typing import Any, NoReturn
 from urllib.parse import urlsplit
 
 from crossdock import AdaptorError, Answer, now
-from crossdock_http import Client, HttpError
-from crossdock_http.address import origin, shown
-from crossdock_http.client import Take
-from crossdock_http.content import Request, SendOptions
-from crossdock_http.reply import Reply
+from crossdock_http import Client, HttpError, Reply, Request, SendOptions
 
 from crossdock_dhis2.configuration import Dhis2Configuration
 from crossdock_dhis2.errors import ApiVersionError, AuthFailedError, BaseUrlError, Dhis2RequestError, LoginPageError
@@ -83,7 +79,7 @@ class Dhis2Client(Client):
         """
         place, given = self.place(path, api_version), {"parse": "json", **options}
         try:
-            return self._validated(method, place, given) if validates else self.request(method, place, **given)
+            return self.request(method, place, reads=validates, **given)
         except HttpError as error:
             answer = error.answer
             if answer is not None and 400 <= answer.status < 500 and read_report(answer.data) is not None:
@@ -94,24 +90,18 @@ class Dhis2Client(Client):
         """Make an identifier for a record: always the same one when a run is repeated or replayed."""
         return uid(f"{now().isoformat()} {next(self._made_uids)} {record!r}")
 
-    def _validated(self, method: str, place: str, options: Any) -> Answer:
-        request = self._made(method, self.url(place), options)
-        return self._reply(request, options).answer(options)
-
-    def _reply(self, request: Request, options: SendOptions, *, live: bool = False, take: Take | None = None) -> Reply:
-        """Send a request, and see whether it is DHIS2 that answered, and whether it lets us in."""
-        reply = super()._reply(request, options, live=live, take=take)
+    def judge(self, request: Request, reply: Reply, options: SendOptions) -> None:
+        """See whether it is DHIS2 that answered, and whether it lets us in."""
         if reply.status == 401 and not _is_expected(401, options):
             raise AuthFailedError(f"{request} was answered 401: DHIS2 does not let us in", status=401)
         if reply.status < 300 and reply.type == "text/html" and dict(options).get("parse") == "json":
             self._refuse_page(request, reply)
-        return reply
 
     def _refuse_page(self, request: Request, reply: Reply) -> NoReturn:
         """Say what is wrong when a page for people came."""
-        path, moved = urlsplit(reply.url).path, reply.url != shown(request.url)
+        path, moved = urlsplit(reply.url).path, f"{reply.method} {reply.url}" != str(request)
         if moved and "login" not in path:
-            there = origin(reply.url) + path.partition("/api")[0].rstrip("/")
+            there = reply.url.removesuffix(path) + path.partition("/api")[0].rstrip("/")
             raise BaseUrlError(
                 f"{request} was redirected to {reply.url}, where no API is",
                 fix=f"Set base_url to the address of the instance, perhaps {there}.",

@@ -5,8 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from crossdock import warn
-from crossdock_http import HttpError
-from crossdock_http.paging import Page, Place
+from crossdock_http import HttpError, Page, Place
 
 from crossdock_dhis2.kinds import LEGACY, TRACKER, uid_key
 

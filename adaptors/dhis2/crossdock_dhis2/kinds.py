@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from crossdock.errors import ArgumentError
-from crossdock_http.paging import items_of
+from crossdock_http import items_of
 
 from crossdock_dhis2.errors import AmbiguousMatchError
 from crossdock_dhis2.uids import checked_uid, is_uid

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any, Literal, NamedTuple, TypedDict
 
 from crossdock.errors import ArgumentError
-from crossdock_http.content import Errors
+from crossdock_http import Errors
 
 OnWarning = Literal["warn", "error", "ignore"]
 

@@ -5,8 +5,7 @@ from typing import Any, Literal, Unpack
 
 from crossdock import Answer, State
 from crossdock.errors import ArgumentError
-from crossdock_http.arguments import Parse
-from crossdock_http.paging import Limits
+from crossdock_http import Limits, Parse
 
 from crossdock_dhis2 import objects
 from crossdock_dhis2.adaptor import adaptor
@@ -93,8 +92,7 @@ def get_all(
     client, given = adaptor.connection, sent(options)
     place = client.place(path, given.pop("api_version", None))
     asked = ordered(path, query)
-    style: Any = Dhis2Pages(size)
-    pages = client.pages(place, style, items, limits=Limits(max_pages=max_pages), query=asked, **given)
+    pages = client.pages(place, Dhis2Pages(size), items, limits=Limits(max_pages=max_pages), query=asked, **given)
     return state.result(list(without_twins(pages, path)))
 
 

@@ -1,7 +1,9 @@
 """The adaptor for any HTTP API."""
 
+from crossdock_http.arguments import Parse
 from crossdock_http.client import Client
 from crossdock_http.configuration import HttpConfiguration
+from crossdock_http.content import Errors, File, Request, RequestOptions, SendOptions
 from crossdock_http.errors import (
     BlockedAddressError,
     DeadlineError,
@@ -31,26 +33,39 @@ from crossdock_http.operations import (
     stream,
     upload,
 )
-from crossdock_http.paging import Cursor, LinkHeader, Next, Offset, PageNumber
+from crossdock_http.page import Limits, Page, Place, items_of
+from crossdock_http.paging import Cursor, LinkHeader, Next, Offset, PageNumber, Pages
+from crossdock_http.reply import Reply
 
 __all__ = [
     "BlockedAddressError",
     "Client",
     "Cursor",
     "DeadlineError",
+    "Errors",
+    "File",
     "HttpConfiguration",
     "HttpConnectionError",
     "HttpError",
+    "Limits",
     "LinkHeader",
     "LoginError",
     "Next",
     "NoAnswerError",
     "NotRecordedError",
     "Offset",
+    "Page",
     "PageNumber",
+    "Pages",
     "PagingError",
+    "Parse",
+    "Place",
     "RedirectError",
+    "Reply",
+    "Request",
+    "RequestOptions",
     "ResponseTooLargeError",
+    "SendOptions",
     "TlsError",
     "TruncatedAnswerError",
     "UrlError",
@@ -60,6 +75,7 @@ __all__ = [
     "get",
     "get_all",
     "head",
+    "items_of",
     "patch",
     "post",
     "put",

@@ -1,8 +1,10 @@
 """Client: one HTTP system, asked safely."""
 
 import logging
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
+from functools import partial
+from pathlib import Path
 from typing import Any, Self, Unpack
 from uuid import uuid4
 from weakref import WeakSet
@@ -12,7 +14,7 @@ from crossdock.scope import open_run
 from crossdock.traceparent import HEADER
 from pydantic import SecretStr
 
-from crossdock_http.address import origin, shown, target_of, url_of
+from crossdock_http.address import origin, shown, url_of
 from crossdock_http.arguments import check_options, checked_method, headers_of
 from crossdock_http.configuration import HttpConfiguration
 from crossdock_http.content import (
@@ -27,26 +29,20 @@ from crossdock_http.content import (
 )
 from crossdock_http.deadline import Deadline
 from crossdock_http.errors import HttpConnectionError, RedirectError
+from crossdock_http.files import written_whole
 from crossdock_http.oauth2 import Tokens
 from crossdock_http.pace import Pace
-from crossdock_http.paging import Limits, Page, Pages, Place, read_pages
+from crossdock_http.page import Limits, Page, Place
+from crossdock_http.paging import Pages, read_pages
 from crossdock_http.patience import patiently
 from crossdock_http.recording import exchange_of, planned
-from crossdock_http.reply import READS, Live, Reply
+from crossdock_http.redirects import MOST_REDIRECTS, check_origin, kept_statuses, location_of, redirected
+from crossdock_http.reply import Live, Reply, Take
 from crossdock_http.streaming import StreamParse, records_of
 from crossdock_http.transport import Exchange
 from crossdock_http.verifying import NOTHING_THERE, verdict
 
-_REDIRECTS = frozenset({301, 302, 303, 307, 308})
-_MOST_REDIRECTS = 5
-_TO_ANYBODY = frozenset({"accept", "user-agent"})
-"""The headers that go along when a redirect leads to another origin."""
-
 _logger = logging.getLogger("crossdock.http")
-
-
-Take = Callable[[Reply], None]
-"""Reads the body of a reply that is still being received."""
 
 
 class Client:
@@ -76,17 +72,11 @@ class Client:
         self._headers = headers_of({"authorization": authorization, **own, **(headers or {})})
         self._query: Query = query_of({key.query: key.value.get_secret_value()}) if key and key.query else []
         self._pace = Pace(configuration.rate) if configuration.rate is not None else None
-        self._tokens = (
-            Tokens(configuration.oauth2, self._log_in) if configuration.oauth2 is not None and known else None
-        )
+        oauth2 = configuration.oauth2 if known else None
+        self._tokens = Tokens(oauth2, self._log_in) if oauth2 is not None else None
         self._exchange: Exchange | None = None
         self._live: WeakSet[Live] = WeakSet()
         self._open = ExitStack()
-
-    @property
-    def max_download_bytes(self) -> int:
-        """The most bytes that a downloaded file may have."""
-        return self._configuration.max_download_bytes
 
     def __enter__(self) -> Self:
         self._exchange = self._open.enter_context(exchange_of(self._configuration))
@@ -187,6 +177,25 @@ class Client:
 
         return read_pages(get, place, pages, items, limits or Limits(), concurrency)
 
+    def records(
+        self,
+        path: str,
+        pages: Pages = "next",
+        items: str | None = None,
+        *,
+        limits: Limits | None = None,
+        concurrency: int = 1,
+        **options: Unpack[RequestOptions],
+    ) -> Iterator[Any]:
+        """Give the items of all pages one by one, in the memory of one page; all is as in ``pages``.
+
+        Example:
+            >>> def people(client, village):
+            ...     return client.records("/people", Cursor("meta.next"), "results", query={"village": village})
+        """
+        read = self.pages(path, pages, items, limits=limits, concurrency=concurrency, **options)
+        return (item for page in read for item in page.items)
+
     def stream(
         self,
         path: str,
@@ -205,20 +214,47 @@ class Client:
             charset: The charset of the answer, where the system says none or a false one.
             options: See SendOptions; ``timeout`` is for the first byte, and for each silence after it.
         """
-        reply = self.receive("GET", path, options)
-        limit = self._configuration.max_response_bytes
+        reply, limit = self._receive(path, options), self._configuration.max_response_bytes
         return records_of(reply, parse, items, charset, limit)
 
-    def receive(self, method: str, path: str, options: SendOptions, take: Take | None = None) -> Reply:
+    def download(self, path: str, file: Path, **options: Unpack[SendOptions]) -> Answer:
+        """Write the answer to a GET into a file, which is there as a whole or not at all.
+
+        Args:
+            path: A path below the base URL.
+            file: The file, such as ``run_file(name, create=True)``; what stood there is replaced when all has come.
+            options: See SendOptions; ``timeout`` is for the first byte, and for each silence after it.
+
+        Returns:
+            ``bytes``, ``sha256`` and ``type`` of the file.
+
+        Raises:
+            HttpError: The answer is an error.
+            ResponseTooLargeError: It is larger than ``max_download_bytes`` in the credential.
+        """
+        return written_whole(file, partial(self._receive, path, options), self._configuration.max_download_bytes)
+
+    def judge(self, request: Request, reply: Reply, options: SendOptions) -> None:
+        """Look at a reply before it counts as a success or an error; override it to raise what its system means.
+
+        Some systems answer 200 and say in the body that they refuse, or send a page for people to log in. What
+        this raises ends the request. It does nothing by itself.
+
+        Args:
+            request: What was asked; ``str(request)`` is its method and URL without secrets.
+            reply: Its ``status``, ``headers``, ``type``, ``url`` where it was redirected, and ``data()``.
+            options: What the request was given.
+        """
+
+    def _receive(self, path: str, options: SendOptions, take: Take | None = None) -> Reply:
         """Give a reply whose body is still being received; it is read or closed before the client is.
 
         Args:
-            method: The method.
             path: A path below the base URL.
             options: See SendOptions.
             take: Reads the body; that is part of the try then, and made again with it.
         """
-        request = self._made(method, self.url(path, options.get("params")), options)
+        request = self._made("GET", self.url(path, options.get("params")), options)
         reply = self._reply(request, options, live=True, take=take)
         reply.check(options.get("ok"), options.get("errors"), reply.data)
         if take is not None and not reply.is_success:
@@ -229,7 +265,7 @@ class Client:
 
     def _request(self, method: str, url: str, options: RequestOptions) -> Answer:
         request = self._made(checked_method(method), url, options)
-        if request.method not in READS and planned(request, self._shown_headers(request)):
+        if not request.reads and planned(request, self._shown_headers(request)):
             return Answer(None, response={"method": request.method, "url": shown(request.url), "planned": True})
         answer = self._reply(request, options).answer(options)
         if query := query_asked(url, options.get("query") or {}):
@@ -252,7 +288,7 @@ class Client:
         query = query_of(options.get("query") or {}) + self._query
         login = "authorization" not in headers and "authorization" not in left_out
         traced = HEADER not in headers and HEADER not in left_out
-        return Request(method, with_query(url, query), headers, content.body, login, traced)
+        return Request(method, with_query(url, query), headers, content.body, login, traced, bool(options.get("reads")))
 
     def _reply(
         self,
@@ -267,54 +303,45 @@ class Client:
         retry = options.get("retry")
 
         def send() -> Reply:
-            reply = self._followed(request, deadline, _kept(request.method, options), live=live)
+            reply = self._followed(request, deadline, kept_statuses(request.method, options), live=live)
             if take is not None and reply.is_success:
                 take(reply)
             return reply
 
-        return patiently(
+        reply = patiently(
             send,
             method=request.method,
             retry=self._configuration.retry if retry is None else retry,
-            idempotent=bool(options.get("idempotent")),
+            idempotent=bool(options.get("idempotent")) or request.reads,
             deadline=deadline,
         )
+        self.judge(request, reply, options)
+        return reply
 
     def _followed(self, request: Request, deadline: Deadline, kept: frozenset[int], *, live: bool) -> Reply:
         """Send a request, and follow it to where it was redirected."""
         asked = request
-        for _ in range(_MOST_REDIRECTS + 1):
+        for _ in range(MOST_REDIRECTS + 1):
             reply = self._authorized(request, deadline, live=live)
-            location = reply.headers.get("location")
-            if reply.status not in _REDIRECTS or reply.status in kept or not location:
-                return _checked(reply, asked, request)
-            request = self._redirected(request, reply, location)
+            location = location_of(reply, kept)
+            if location is None:
+                check_origin(reply, asked, request)
+                return reply
+            request = redirected(request, reply, location, self._query if self._is_own(request) else [])
         raise RedirectError(
-            f"{asked} was redirected more than {_MOST_REDIRECTS} times, at last to {shown(request.url)}",
+            f"{asked} was redirected more than {MOST_REDIRECTS} times, at last to {shown(request.url)}",
             fix="Check base_url and the path.",
         )
-
-    def _redirected(self, request: Request, reply: Reply, location: str) -> Request:
-        """Give the request that a redirect asks for; what is the credential's stays on its origin."""
-        target = target_of(request.url, location)
-        near, read = origin(target) == origin(request.url), request.method in READS
-        downgraded = request.url.startswith("https:") and not target.startswith("https:")
-        if downgraded or not (read or (near and reply.status in (307, 308))):
-            raise RedirectError(f"{request} was redirected to {shown(target)}", status=reply.status)
-        if near:
-            return request._replace(url=with_query(target, self._query) if self._is_own(request) else target)
-        headers = {name: value for name, value in request.headers.items() if name in _TO_ANYBODY}
-        return Request(request.method, target, headers)
 
     def _authorized(self, request: Request, deadline: Deadline, *, live: bool) -> Reply:
         """Send a request with an access token, where there is one; a token that is refused is fetched anew once."""
         if self._tokens is None or not request.login or not self._is_own(request):
             return self._sent(request, deadline, live=live)
         token = self._tokens.current(deadline)
-        reply = self._sent(_with_token(request, token), deadline, live=live)
+        reply = self._sent(request.with_token(token), deadline, live=live)
         if reply.status == 401:
             token = self._tokens.current(deadline, refused=token)
-            reply = self._sent(_with_token(request, token), deadline, live=live)
+            reply = self._sent(request.with_token(token), deadline, live=live)
         return reply
 
     def _sent(self, request: Request, deadline: Deadline, *, live: bool = False) -> Reply:
@@ -366,30 +393,8 @@ def _given(options: RequestOptions) -> RequestOptions:
     return {name: value for name, value in options.items() if value is not None}  # type: ignore[return-value]
 
 
-def _kept(method: str, options: SendOptions) -> frozenset[int]:
-    """Give the statuses that the job wants to see instead of being led on."""
-    errors = options.get("errors")
-    if errors is False:  # a read is led on all the same; a write would end there with an error
-        return _REDIRECTS if method not in READS else frozenset()
-    return frozenset(options.get("ok") or ()) | frozenset(errors if isinstance(errors, Mapping) else ())
-
-
 def _traced(request: Request) -> Request:
     """Let a request say which trace it is part of, if its run is part of one; each time it is sent is a span of its own."""
     run = open_run() if request.traced else None
     trace = run.request_trace() if run is not None else None
     return request if trace is None else request._replace(headers={**request.headers, HEADER: str(trace)})
-
-
-def _with_token(request: Request, token: str) -> Request:
-    return request._replace(headers={**request.headers, "authorization": f"Bearer {token}"})
-
-
-def _checked(reply: Reply, asked: Request, request: Request) -> Reply:
-    """Say so if who refused a request is not whom it was meant for."""
-    if reply.status in (401, 403) and origin(asked.url) != origin(request.url):
-        raise RedirectError(
-            f"{asked} was redirected to {origin(request.url)}, which gets no credentials and answered {reply.status}",
-            status=reply.status,
-        )
-    return reply

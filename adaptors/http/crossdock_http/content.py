@@ -1,6 +1,7 @@
 """What a request is made of: its options, and how its query, headers and body are written."""
 
 from collections.abc import Callable, Iterator, Mapping
+from mimetypes import guess_type
 from pathlib import Path
 from typing import Any, NamedTuple, TypedDict
 from urllib.parse import parse_qs, parse_qsl, quote, urlencode, urlsplit
@@ -11,8 +12,12 @@ from crossdock.errors import ArgumentError
 from crossdock_http.address import shown
 from crossdock_http.arguments import Parse, json_of, text_of
 
+READS = frozenset({"GET", "HEAD", "OPTIONS"})
+"""The methods that change nothing."""
+
 Query = list[tuple[str, str]]
 Errors = Mapping[int, bool | str | Callable[[Answer], Any]] | bool
+"""Status → whether it is an error, its message, or a function of the answer that says so; False: none is."""
 
 
 class SendOptions(TypedDict, total=False):
@@ -25,11 +30,11 @@ class SendOptions(TypedDict, total=False):
     headers: Mapping[str, Any] | None
     """Headers for this request; None leaves one out."""
     json: Any
-    """A body to send as JSON: any JSON value, also a list."""
+    """A body to send as JSON, any JSON value, also a list."""
     form: Mapping[str, Any] | None
     """A body to send as an HTML form does; a list repeats its key, None leaves it out."""
     multipart: Mapping[str, Any] | None
-    """A body of parts; a list or dict is JSON, None is left out."""
+    """A body of parts; a path or ``File`` is sent as a file, a list or dict is JSON, None is left out."""
     body: str | bytes | None
     """A body to send as it is; text goes as UTF-8."""
     content_type: str | None
@@ -37,13 +42,16 @@ class SendOptions(TypedDict, total=False):
     ok: set[int] | None
     """Statuses from 300 up that count as success."""
     errors: Errors | None
-    """Status → whether it is an error, its message, or a function of the answer that says so; False: none is."""
+    """Status → whether it is an error, its message, or a function of the answer that says so; with False none is."""
     timeout: float | None
-    """Seconds for the whole operation: repeats, waits and answer included."""
+    """Seconds for the whole operation, with repeats, waits and answer."""
     retry: int | None
     """How often a request is repeated after the first try, where that can do no harm."""
     idempotent: bool | str | None
     """Whether the system keeps a write with one Idempotency-Key from happening twice; or that key."""
+    reads: bool | None
+    """Whether the request changes nothing though its method could, as a search by POST. A dry run sends it, and
+    without an answer it has failed and may be repeated."""
 
 
 class RequestOptions(SendOptions, total=False):
@@ -55,6 +63,30 @@ class RequestOptions(SendOptions, total=False):
     """The charset of the answer, where the system says none or a false one."""
 
 
+class File(NamedTuple):
+    """A file in a multipart body; what lies on a disk is sent without being read into memory.
+
+    Example:
+        >>> File(b"%PDF-1.7", "scan.pdf").as_part("report")
+        Part(name='report', filename='scan.pdf', type='application/pdf')
+    """
+
+    content: bytes | Path
+    """Its bytes, or where it lies."""
+    name: str | None = None
+    """What the system is told that it is called; by default the name that it has on the disk."""
+    type: str | None = None
+    """Its media type; guessed by the name."""
+
+    def as_part(self, field: str) -> "Part":
+        """Give the part of a body that holds it."""
+        name = self.name or (self.content.name if isinstance(self.content, Path) else field)
+        return Part(field, self.content, name, self.type or guess_type(name)[0] or "application/octet-stream")
+
+    def __repr__(self) -> str:
+        return f"File(name={self.name!r}, type={self.type!r})"  # no payload
+
+
 class Part(NamedTuple):
     """One part of a multipart body."""
 
@@ -62,6 +94,9 @@ class Part(NamedTuple):
     content: bytes | Path
     filename: str | None = None
     type: str | None = None
+
+    def __repr__(self) -> str:
+        return f"Part(name={self.name!r}, filename={self.filename!r}, type={self.type!r})"  # no payload
 
 
 class Content(NamedTuple):
@@ -75,13 +110,28 @@ class Request(NamedTuple):
     """A request as it is sent."""
 
     method: str
+    """Its method, in capitals."""
     url: str
+    """Where it goes, with all that may be secret in there."""
     headers: Mapping[str, str]
+    """Its headers, logins among them."""
     body: bytes | tuple[Part, ...] | None = None
+    """What is sent."""
     login: bool = True
-    """Whether the credential may still add who it is: the job gave no Authorization header, nor left it out."""
+    """Whether the credential may still add who it is, as the job gave no Authorization header, nor left it out."""
     traced: bool = False
-    """Whether it says which trace it is part of: the job gave no traceparent header, nor left it out."""
+    """Whether it says which trace it is part of, as the job gave no traceparent header, nor left it out."""
+    asks: bool = False
+    """Whether it changes nothing, whatever its method is."""
+
+    @property
+    def reads(self) -> bool:
+        """Whether it changes nothing."""
+        return self.asks or self.method in READS
+
+    def with_token(self, token: str) -> "Request":
+        """Give the request with an access token."""
+        return self._replace(headers={**self.headers, "authorization": f"Bearer {token}"})
 
     def __str__(self) -> str:
         return f"{self.method} {shown(self.url)}"
@@ -113,8 +163,12 @@ def content_of(options: SendOptions) -> Content:
 def parts_of(fields: Mapping[str, Any]) -> Iterator[Part]:
     """Give the parts of a multipart body; a list or dict is JSON, None is left out."""
     for name, value in fields.items():
-        if isinstance(value, Part):
-            yield value
+        if isinstance(value, File | Path):
+            yield (value if isinstance(value, File) else File(value)).as_part(name)
+        elif hasattr(value, "read"):
+            raise ArgumentError(
+                f"multipart[{name!r:.80}] is an open file", fix="Give the path of the file, or its bytes in a File."
+            )
         elif isinstance(value, bytes):
             yield Part(name, value)
         elif isinstance(value, Mapping | list | tuple):

@@ -1,6 +1,7 @@
-"""Files of a run that come from a system or go to it."""
+"""Files of a run that come from a system."""
 
 import os
+from collections.abc import Callable
 from functools import partial
 from hashlib import sha256
 from pathlib import Path
@@ -9,20 +10,17 @@ from typing import Any
 
 from crossdock import Answer
 
-from crossdock_http.client import Client
-from crossdock_http.content import SendOptions
 from crossdock_http.errors import ResponseTooLargeError
-from crossdock_http.reply import Reply
+from crossdock_http.reply import Reply, Take
 
 
-def download(client: Client, path: str, file: Path, options: SendOptions) -> Answer:
-    """Write the answer to a GET into a file, which is there as a whole or not at all.
+def written_whole(file: Path, receive: Callable[[Take], Reply], limit: int) -> Answer:
+    """Write a reply into a file, which is there as a whole or not at all.
 
     Args:
-        client: The system.
-        path: A path below the base URL.
         file: The file; what stood there is replaced when all of it has come.
-        options: See SendOptions.
+        receive: Gives the reply, and its body to what it is called with, anew with each try.
+        limit: The most bytes that the file may have.
 
     Returns:
         ``bytes``, ``sha256`` and ``type`` of the file.
@@ -30,8 +28,7 @@ def download(client: Client, path: str, file: Path, options: SendOptions) -> Ans
     with NamedTemporaryFile(dir=file.parent, prefix=".download-", delete=False) as part:
         try:
             written: dict[str, Any] = {}
-            taken = partial(_take, part, client.max_download_bytes, written)
-            reply = client.receive("GET", path, options, taken)
+            reply = receive(partial(_take, part, limit, written))
             part.flush()
             os.fsync(part.fileno())
             os.replace(part.name, file)

@@ -1,19 +1,17 @@
 """The operations of the http adaptor."""
 
 from collections.abc import Callable, Mapping
-from mimetypes import guess_type
 from typing import Any, TypedDict, Unpack
 
 from crossdock import Adaptor, Answer, Effect, State, run_file
 
-from crossdock_http import files
 from crossdock_http.arguments import Parse
 from crossdock_http.client import Client
 from crossdock_http.configuration import HttpConfiguration
-from crossdock_http.content import Errors, Part, RequestOptions
+from crossdock_http.content import READS, Errors, File, RequestOptions
 from crossdock_http.errors import HttpError, PagingError
-from crossdock_http.paging import Limits, Pages
-from crossdock_http.reply import READS
+from crossdock_http.page import Limits
+from crossdock_http.paging import Pages
 from crossdock_http.streaming import StreamParse
 
 
@@ -55,8 +53,8 @@ class WithFile(TypedDict, total=False):
     credential: str | None
 
 
-def _effect(method: str, **_: Any) -> Effect:
-    return "read" if str(method).upper() in READS else "write"
+def _effect(method: str, *, reads: bool = False, **_: Any) -> Effect:
+    return "read" if reads is True or str(method).upper() in READS else "write"
 
 
 _FORMERLY = {
@@ -75,7 +73,9 @@ adaptor = Adaptor("http", configuration=HttpConfiguration, connect=Client, verif
 
 
 @adaptor.operation(effect=_effect)
-def request(state: State, method: str, path: str, *, json: Any = None, **options: Unpack[WithBody]) -> State:
+def request(
+    state: State, method: str, path: str, *, json: Any = None, reads: bool = False, **options: Unpack[WithBody]
+) -> State:
     """Send a request of any method, and make the parsed answer the result.
 
     Args:
@@ -86,7 +86,7 @@ def request(state: State, method: str, path: str, *, json: Any = None, **options
         headers: Headers for this request; None leaves one out.
         json: A body to send as JSON: any JSON value, also a list.
         form: A body to send as an HTML form does; a list repeats its key, None leaves it out.
-        multipart: A body of parts; a list or dict is JSON, None is left out.
+        multipart: A body of parts; a path or ``File`` is sent as a file, a list or dict is JSON, None is left out.
         body: A body to send as it is; text goes as UTF-8.
         content_type: The media type of ``body`` or ``json``.
         parse: ``auto`` reads JSON and XML where the answer says that it is that, else text; or
@@ -99,6 +99,8 @@ def request(state: State, method: str, path: str, *, json: Any = None, **options
         retry: How often a request is repeated after the first try, where that can do no harm.
         idempotent: Whether the system keeps a write with one ``Idempotency-Key`` from happening
             twice, so that it may be repeated; or that key.
+        reads: Whether it changes nothing though its method could, as a search by POST: a dry run sends it, and
+            without an answer it has failed and may be repeated.
         credential: The credential to use.
 
     Returns:
@@ -113,7 +115,7 @@ def request(state: State, method: str, path: str, *, json: Any = None, **options
         >>> request("REPORT", "/visits", json={"since": "2024-05-01"})
         http.request(<str 6>, <str 7>, json=<dict 1>)
     """
-    return _answer(state, method, path, json=json, **options)
+    return _answer(state, method, path, json=json, reads=reads, **options)
 
 
 @adaptor.operation(effect="read")
@@ -240,8 +242,7 @@ def download(state: State, path: str, file: str, **options: Unpack[WithFile]) ->
         >>> download("/media/{id}", "scan.pdf", params={"id": 7})
         http.download(<str 11>, <str 8>, params=<dict 1>)
     """
-    client = adaptor.connection
-    answer = files.download(client, path, run_file(file, create=True), _sent(options))
+    answer = adaptor.connection.download(path, run_file(file, create=True), **_sent(options))
     return state.result({"file": file, **answer.data}, response=answer.response)
 
 
@@ -278,10 +279,10 @@ def upload(
     """
     if field in (fields or {}):
         raise HttpError(f"the field {field!r:.80} is the file's and stands in fields, too", fix="Name one otherwise.")
-    client, content = adaptor.connection, run_file(file)
-    part = Part(field, content, content.name, type or guess_type(file)[0] or "application/octet-stream")
-    parts = {**(fields or {}), field: part}
-    answer = client.request(method, path, multipart=parts, parse=parse, idempotent=idempotent, **_sent(options))
+    parts = {**(fields or {}), field: File(run_file(file), type=type)}
+    answer = adaptor.connection.request(
+        method, path, multipart=parts, parse=parse, idempotent=idempotent, **_sent(options)
+    )
     return state.result(answer)
 
 

@@ -6,7 +6,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
 from itertools import count
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Protocol
 
 from crossdock import Answer, in_run, warn
 from crossdock.scope import open_run
@@ -14,28 +14,10 @@ from crossdock.scope import open_run
 from crossdock_http.address import next_url, shown
 from crossdock_http.content import query_of, with_query
 from crossdock_http.errors import HttpError, PagingError, UrlError
+from crossdock_http.page import Limits, Page, Place, items_of, value_at
 
 _LINK = re.compile(r"<([^>]*)>([^<]*)")
 _REL = re.compile(r';\s*rel\s*=\s*"?([^";,]*)"?', re.IGNORECASE)
-
-
-class Place(NamedTuple):
-    """Where a page is."""
-
-    url: str
-    query: Mapping[str, Any]
-
-
-class Page(NamedTuple):
-    """A page that was read."""
-
-    place: Place
-    answer: Answer
-    items: list[Any]
-    read: int
-    """How many items there are up to its end."""
-    cut: bool = False
-    """Whether it had more items than are wanted."""
 
 
 class Style(Protocol):
@@ -205,7 +187,8 @@ class _Told:
         return _linked(page.place, told)
 
 
-Pages = str | Next | LinkHeader | PageNumber | Offset | Cursor | Callable[[Answer], Any]
+Pages = str | Style | Callable[[Answer], Any]
+"""A style by its name, one that says more, or a function of an answer that gives the next URL, query or None."""
 _NAMED: dict[str, Style] = {
     "next": Next(),
     "link": LinkHeader(),
@@ -213,23 +196,6 @@ _NAMED: dict[str, Style] = {
     "offset": Offset(),
     "cursor": Cursor(),
 }
-
-
-class Limits(NamedTuple):
-    """Where reading ends, whatever the pages say."""
-
-    until: Callable[[Answer], Any] | None = None
-    max_pages: int = 10_000
-    max_items: int | None = None
-
-    def cut(self, page: Page) -> Page:
-        """Leave away the items of a page that are too many."""
-        over = 0 if self.max_items is None else page.read - self.max_items
-        return page if over <= 0 else page._replace(items=page.items[:-over], read=page.read - over, cut=True)
-
-    def reached(self, page: Page, number: int) -> bool:
-        """Tell whether a page is the last to be read."""
-        return number >= self.max_pages or (self.max_items is not None and page.read >= self.max_items)
 
 
 def style_of(pages: Pages) -> Style:
@@ -367,33 +333,3 @@ def _rels(rest: str) -> list[str]:
 def _warn_of_rest(place: Place, pages: int, page: Page) -> None:
     if open_run() is not None:
         warn("pages_left_unread", url=shown(place.url), pages=pages, items=page.read)
-
-
-def value_at(data: Any, path: str) -> Any:
-    """Give the value at a path of keys, None if there is none; a key that holds the dots itself wins."""
-    if isinstance(data, Mapping) and path in data:
-        return data[path]
-    for key in path.split("."):
-        data = data.get(key) if isinstance(data, Mapping) else None
-    return data
-
-
-def items_of(page: Any, key: str | None) -> list[Any]:
-    """Give the items of a page: the page itself, or its one list."""
-    if key is not None:
-        page = value_at(page, key)
-    if isinstance(page, list):
-        return page
-    if key is not None or not isinstance(page, dict):
-        raise HttpError(
-            f"a page has its items {f'under {key!r} ' if key else ''}as {type(page).__name__}, not as a list",
-            fix="Check the path; name the key of the items: items='results'.",
-        )
-    lists = [name for name, value in page.items() if isinstance(value, list)]
-    if len(lists) != 1:
-        raise HttpError(
-            f"a page has its items nowhere certain; it has the lists: {', '.join(lists) or 'none'}",
-            fix="Name their key: items='results'.",
-        )
-    found: list[Any] = page[lists[0]]
-    return found

@@ -89,7 +89,8 @@ def patiently(send: Callable[[], Reply], *, method: str, retry: int, idempotent:
     try:
         return attempt()
     except (_RefusedForNow, AdaptorError) as error:
-        return _repeated(attempt, error, method=method, retry=retry, repeatable=repeatable, deadline=deadline)
+        first = error  # what is raised while it is handled would have it for a reason
+    return _repeated(attempt, first, method=method, retry=retry, repeatable=repeatable, deadline=deadline)
 
 
 def _repeated(

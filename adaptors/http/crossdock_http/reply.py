@@ -11,7 +11,7 @@ from crossdock.errors import cut
 
 from crossdock_http.arguments import Parse
 from crossdock_http.complaint import complaint
-from crossdock_http.content import Errors, RequestOptions
+from crossdock_http.content import READS, Errors, RequestOptions
 from crossdock_http.errors import HttpError
 
 TRANSIENT = frozenset({408, 425, 429, 502, 503, 504})
@@ -19,9 +19,6 @@ TRANSIENT = frozenset({408, 425, 429, 502, 503, 504})
 
 REFUSED = frozenset({425, 429, 503})
 """The statuses that say of any request that it was not done."""
-
-READS = frozenset({"GET", "HEAD", "OPTIONS"})
-"""The methods that change nothing."""
 
 _EXCERPT = 2000
 _FIXES = {
@@ -56,15 +53,21 @@ class Reply(NamedTuple):
     """The reply to a request, read to its end unless it is live."""
 
     method: str
+    """That of the request."""
     url: str
-    """Without user, query and fragment."""
+    """Who replied, without user, query and fragment."""
     status: int
+    """Its status."""
     reason: str
+    """What it says beside the status."""
     headers: Mapping[str, str]
+    """Its headers, by names in small letters."""
     content: bytes
+    """Its body, empty if it is live."""
     duration: float
     """Seconds since the request began."""
     live: Live | None = None
+    """Its body, where that is still being received."""
 
     def __repr__(self) -> str:
         return f"<Reply to {self.method} {self.url}: {self.status}>"  # no payload
@@ -94,7 +97,8 @@ class Reply(NamedTuple):
         """
         parse, charset = options.get("parse") or "auto", options.get("charset")
         self.check(options.get("ok"), options.get("errors"), lambda: self.data(parse, charset))
-        data = self._of_a_read(parse, charset) if self.method in READS else self._of_a_write(parse, charset)
+        reads = self.method in READS or options.get("reads")
+        data = self._of_a_read(parse, charset) if reads else self._of_a_write(parse, charset)
         return Answer(data, response=self.metadata, status=self.status)
 
     def check(self, ok: set[int] | None, errors: Errors | None, read: Callable[[], Any]) -> None:
@@ -230,6 +234,10 @@ class Reply(NamedTuple):
             return read()
         except (HttpError, XmlError, CsvError):  # the body is no better than the status; the excerpt shows it
             return None
+
+
+Take = Callable[[Reply], None]
+"""Reads the body of a reply that is still being received."""
 
 
 def _refuse(name: str) -> NoReturn:

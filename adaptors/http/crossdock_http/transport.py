@@ -30,7 +30,7 @@ from crossdock_http.errors import (
     TruncatedAnswerError,
 )
 from crossdock_http.library import httpcore, httpx
-from crossdock_http.reply import READS, Live, Reply
+from crossdock_http.reply import Live, Reply
 
 _CHUNK = 65536
 _FIX_ENCODING = "Check what the system sends; ask for it plain: headers={'Accept-Encoding': 'identity'}."
@@ -173,7 +173,7 @@ def _read(request: Request, response: httpx.Response, limit: int) -> bytes:
     for chunk in decoded(response.iter_raw(), response.headers.get("content-encoding", "")):
         body += chunk
         if len(body) > limit:
-            raise too_large(request.method, str(request), limit)
+            raise too_large(request, limit)
     return bytes(body)
 
 
@@ -190,10 +190,10 @@ def _renewing(deadline: Deadline, chunks: Iterator[bytes]) -> Iterator[bytes]:
         deadline.renew()
 
 
-def too_large(method: str, what: str, limit: int) -> AdaptorError:
+def too_large(request: Request, limit: int) -> AdaptorError:
     """Give the error of an answer over the limit; a write that was answered may have happened."""
-    kind = ResponseTooLargeError if method in READS else UnknownOutcomeError
-    return kind(f"{what} answered more than {limit} bytes", fix=ResponseTooLargeError.fix)
+    kind = ResponseTooLargeError if request.reads else UnknownOutcomeError
+    return kind(f"{request} answered more than {limit} bytes", fix=ResponseTooLargeError.fix)
 
 
 @contextmanager
@@ -218,7 +218,7 @@ def _mapped(request: Request, deadline: Deadline) -> Iterator[None]:
         kind = TruncatedAnswerError if broke_off else NoAnswerError
         raise _unanswered(request, kind, f"no whole answer ({type(error).__name__})") from error
     except EncodingError as error:
-        broken = HttpError if request.method in READS else UnknownOutcomeError
+        broken = HttpError if request.reads else UnknownOutcomeError
         raise broken(f"{request} answered in an encoding that can't be undone: {error}", fix=_FIX_ENCODING) from error
 
 
@@ -247,6 +247,6 @@ def _no_connection(request: Request, error: Exception) -> HttpConnectionError:
 
 def _unanswered(request: Request, kind: type[NoAnswerError], what: str) -> AdaptorError:
     """Give the error of a request that was sent and not answered: a write may have happened."""
-    if request.method in READS:
+    if request.reads:
         return kind(f"{request}: {what}")
     return UnknownOutcomeError(f"{request} was sent, and {what} came", reason=kind.code)

@@ -9,9 +9,7 @@ from typing import Any, Literal
 
 from crossdock import Adaptor, State, run_file
 from crossdock.errors import ArgumentError
-from crossdock_http import Client, HttpConfiguration, files
-from crossdock_http.content import SendOptions
-from crossdock_http.paging import Limits
+from crossdock_http import Client, HttpConfiguration, Limits
 from pydantic import Field
 
 _FORMS = "/api/v2/assets.json"
@@ -41,12 +39,6 @@ class KoboClient(Client):
         super().__init__(configuration, headers={"Accept": "application/json"})
         self.page_size = configuration.page_size
 
-    def records(self, path: str, query: Mapping[str, Any], most: int | None = None, **params: Any) -> Iterator[Any]:
-        """Give the records of all pages one by one, in the memory of one page."""
-        asked = {"limit": self.page_size, **query}
-        pages = self.pages(path, items="results", limits=Limits(max_items=most), params=params, query=asked)
-        return (record for page in pages for record in page.items)
-
 
 adaptor = Adaptor("kobotoolbox", configuration=Configuration, connect=KoboClient, verify=Client.verify)
 
@@ -71,8 +63,8 @@ def forms(state: State, search: str | None = None, *, credential: str | None = N
         >>> forms("name:visits")
         kobotoolbox.forms(<str 11>)
     """
-    wanted = f"asset_type:survey AND ({search})" if search else "asset_type:survey"
-    return state.result(list(adaptor.connection.records(_FORMS, {"q": wanted})))
+    client, wanted = adaptor.connection, f"asset_type:survey AND ({search})" if search else "asset_type:survey"
+    return state.result(list(client.records(_FORMS, items="results", query={"limit": client.page_size, "q": wanted})))
 
 
 @adaptor.operation(effect="read")
@@ -223,8 +215,7 @@ def download_attachment(
     client, url = adaptor.connection, attachment.get("download_url")
     if not url:
         raise ArgumentError("an attachment has no download_url", fix="Give one of `attachments` that is not deleted.")
-    options: SendOptions = {"headers": {"Accept": "*/*"}}
-    answer = files.download(client, url, run_file(file, create=True), options)
+    answer = client.download(url, run_file(file, create=True), headers={"Accept": "*/*"})
     return state.result({"file": file, **answer.data}, response=answer.response)
 
 
@@ -258,5 +249,6 @@ def set_validation_status(
 def _submissions(
     form: str, query: Mapping[str, Any] | None, sort: Mapping[str, int] | None, start: int, most: int | None
 ) -> Iterator[Any]:
-    asked = {"query": query or None, "sort": sort or {"_id": 1}, "start": start}
-    return adaptor.connection.records(_SUBMISSIONS, asked, most, form=form)
+    client, limits = adaptor.connection, Limits(max_items=most)
+    asked = {"limit": client.page_size, "query": query or None, "sort": sort or {"_id": 1}, "start": start}
+    return client.records(_SUBMISSIONS, items="results", limits=limits, params={"form": form}, query=asked)

@@ -2,6 +2,7 @@
 
 from typing import Self
 
+from crossdock import Public
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
 
 
@@ -16,7 +17,7 @@ class SftpConfiguration(BaseModel):
     password: SecretStr | None = Field(None, description="The password; or give private_key.")
     private_key: SecretStr | None = Field(None, description="The text of a private key, as ssh-keygen writes it.")
     passphrase: SecretStr | None = Field(None, description="What the private key is locked with.")
-    host_key: SecretStr | None = Field(  # it is public, but all that is named a key is masked
+    host_key: Public[str | None] = Field(
         None, description="The server's public key: its type and its text, as in 'ssh-ed25519 AAAA…'."
     )
     known_hosts: str | None = Field(None, description="A file of host keys, as ssh keeps it; instead of host_key.")

@@ -60,7 +60,7 @@ def _connect(client: "SSHClient", configuration: SftpConfiguration) -> None:
 
 def _learn_host_keys(client: "SSHClient", configuration: SftpConfiguration) -> None:
     if configuration.host_key is not None:
-        key = _host_key(configuration.host_key.get_secret_value())
+        key = _host_key(configuration.host_key)
         client.get_host_keys().add(configuration.known_name, key.get_name(), key)
     if configuration.known_hosts is not None:
         try:

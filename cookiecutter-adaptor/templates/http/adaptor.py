@@ -51,8 +51,7 @@ def find(state: State, kind: str, query: Mapping[str, Any] | None = None, *, cre
     """
     client = adaptor.connection
     asked = {"limit": client.page_size, **(query or {})}
-    pages = client.pages("/api/{kind}", params={"kind": kind}, query=asked)
-    return state.result([record for page in pages for record in page.items])
+    return state.result(list(client.records("/api/{kind}", params={"kind": kind}, query=asked)))
 
 
 @adaptor.operation(effect="write")

@@ -7,7 +7,7 @@ from typing import {{ cookiecutter._api.imports | join(", ") }}
 {%- endif %}
 {%- if cookiecutter._api.maps or cookiecutter._api.imports %}
 {% endif %}
-from crossdock import Adaptor, State
+from crossdock import Adaptor, State{% if cookiecutter._api.files %}, run_file{% endif %}
 from crossdock_http import Client, HttpConfiguration
 
 

@@ -65,7 +65,7 @@ def _api(openapi: str, known: dict[str, Any]) -> dict[str, Any]:
     from crossdock.cli.openapi.operations import api_of
 
     if known["kind"] != "http":
-        raise InputError(f"OpenAPI describes an HTTP API, not a {known['kind']}", fix="Leave --kind out.")
+        raise InputError(f"OpenAPI describes an HTTP API, and --kind is {known['kind']}", fix="Leave --kind out.")
     document = read_api(openapi)
     api = api_of(document)
     for reason in api.left_out:

@@ -15,6 +15,7 @@ from crossdock.lazy import Lazy
 from crossdock.loading import ADAPTORS, find_adaptor, load_adaptor
 from crossdock.operation import Operation
 from crossdock.redaction import looks_secret
+from crossdock.secret_fields import declared_public
 from crossdock.state import State, encode
 from crossdock.testing.canary import Canary
 from crossdock.testing.documented import documented, example_report, lazily
@@ -337,6 +338,7 @@ def _with_canary(credential: Mapping[str, Any], model: Any, canary: Canary) -> d
     """Put the canary wherever a credential holds a secret."""
     fields = {} if model is None else model.model_fields
     secret = {name for name, field in fields.items() if "Secret" in str(field.annotation) or looks_secret(name)}
+    secret -= declared_public(model)
     return {
         name: canary.secret if name in secret and isinstance(value, str) else value
         for name, value in credential.items()

@@ -1,7 +1,7 @@
 """The fixtures of crossdock, which pytest finds by the entry point ``crossdock`` of the group ``pytest11``."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
@@ -29,6 +29,20 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
 
 
+_RUNS = pytest.StashKey[list[JobRun]]()
+"""The runs of a test."""
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Show with a test that failed which of its runs did, and why: an assertion shows no more than the outcome."""
+    report = yield
+    if report.failed and report.when == "call":
+        ran = [run.story() for run in item.stash.get(_RUNS, []) if run.error is not None]
+        report.sections += [("Run that failed", story) for story in ran]
+    return report
+
+
 @pytest.fixture
 def run_job(request: pytest.FixtureRequest) -> RunJob:
     """Run jobs like ``crossdock.testing.run_job``, with the ``frozen_clock`` and the ``cassette`` of the test.
@@ -40,12 +54,14 @@ def run_job(request: pytest.FixtureRequest) -> RunJob:
     asked = {name: request.getfixturevalue(name) for name in _SURROUNDINGS if name in request.fixturenames}
     clock: FrozenClock | None = asked.get("frozen_clock")
     cassette: Cassette | None = asked.get("cassette")
+    runs = request.node.stash.setdefault(_RUNS, [])
 
     def run(*job: Any, **options: Any) -> JobRun:
         around = {} if cassette is None else cassette.options()
         if clock is not None:
             around["now"] = clock.now
         ran = running.run_job(*job, **around, **options)
+        runs.append(ran)
         if cassette is not None:
             cassette.runs.append(ran)
         return ran

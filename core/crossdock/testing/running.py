@@ -1,8 +1,10 @@
 """run_job: a job that runs in the test's own process, and the run that is left of it."""
 
 import os
+import traceback
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any, Protocol
 
 from crossdock.error_record import error_record
@@ -11,6 +13,9 @@ from crossdock.message import Message
 from crossdock.operation import OperationLike
 from crossdock.run import Run
 from crossdock.workflow import Workflow
+
+_OURS = (str(Path(__file__).parent.parent), "<")
+"""Where the frames of a traceback are crossdock's own."""
 
 Runnable = OperationLike | str | os.PathLike[str]
 """A workflow, a job, an operation, a function of the state, or the path of a job file."""
@@ -37,6 +42,16 @@ class JobRun(Run):
     def __repr__(self) -> str:
         return f"<{self.workflow.name}: {self.outcome}{self._why()}>"
 
+    def story(self) -> str:
+        """Say why it failed: the lines that are not crossdock's own, the error, and what to do."""
+        if self.error is None:
+            return repr(self)
+        frames = [
+            line for line in traceback.extract_tb(self.error.__traceback__) if not line.filename.startswith(_OURS)
+        ]
+        lines = [*traceback.format_list(frames), *traceback.format_exception_only(self.error)]
+        return self.redactor("".join([f"{self!r}\n", *lines]))
+
     def _why(self) -> str:
         if self.error is None:
             return ""
@@ -53,8 +68,8 @@ def run_job(
 ) -> JobRun:
     """Run a job, and give the run that ended, however it ended.
 
-    A failure is not raised: outcome and error are what a test looks at, and a run that an assertion shows says
-    why it failed. Only what keeps a job from starting at all is raised.
+    A failure is not raised: outcome and error are what a test looks at; where a test fails, the report of pytest says
+    why a run of the fixture ``run_job`` did. Only what keeps a job from starting at all is raised.
 
     Args:
         job: A workflow, a job, the path of a job file, or operations and functions that make a job together.

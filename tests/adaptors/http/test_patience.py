@@ -190,6 +190,7 @@ def test_a_refused_connection_is_tried_three_times(closed_port, run_job, caplog)
 
     assert (run.outcome, type(run.error)) == ("failed", HttpConnectionError)
     assert caplog.text.count("is tried again") == 2
+    assert "(ConnectionRefusedError)" in run.error.message  # also that of the last try says why
 
 
 @pytest.mark.parametrize(

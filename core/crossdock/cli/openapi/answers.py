@@ -30,6 +30,7 @@ def api_answers(document: Part, api: Api, known: dict[str, Any]) -> dict[str, An
         "operations": source,
         "imports": [name for name in ("Any", "Literal") if name in used],
         "maps": "Mapping" in used,
+        "files": "run_file" in used,
         "names": named,
         "tried": {
             "name": tried.name,

@@ -45,6 +45,8 @@ class Body(NamedTuple):
 
     option: str
     media_type: str | None
+    files: tuple[str, ...] = ()
+    """The parts that are files."""
 
 
 class Described(NamedTuple):
@@ -143,7 +145,7 @@ def _operation(path: str, method: str, item: Part, described: Part, taken: set[s
         method,
         _filled(path, found, described),
         tuple(found),
-        None if media is None else _how(media[0]),
+        None if media is None else _how(*media),
         summary or f"Send {method.upper()} {prose(path)} and give the answer.",
         "" if description == summary else description,
     )
@@ -199,21 +201,35 @@ def _media(content: Part) -> tuple[str, Part] | None:
     return next(((kind, kinds[kind]) for kind in preferred if kind in kinds), None)
 
 
-def _how(media_type: str) -> Body:
+def _how(media_type: str, said: Part) -> Body:
     plain = media_type.partition(";")[0].strip().lower()
     if plain in _BODIES:
-        return Body(_BODIES[plain], None)
+        return Body(_BODIES[plain], None, _files(said.get("schema")) if _BODIES[plain] == "multipart" else ())
     is_json = plain == "application/json" or plain.endswith("+json")
     named = plain != "application/json" and _MEDIA_TYPE.fullmatch(media_type)
     return Body("json" if is_json else "body", media_type if named else None)
 
 
 def _body(content: Part, media: tuple[str, Part], name: str) -> Parameter:
-    option = _how(media[0]).option
+    option, _, files = _how(*media)
     kind = type_of(media[1].get("schema")) if option == "json" else _PLAIN_BODIES[option]
     doc = sentence(content.text("description"), 300) or "What is sent."
+    if files:
+        doc = f"{doc.rstrip('.')}. The files of the run that are parts go by their names: {prose(', '.join(files))}."
     required = content.mapping().get("required") is True
     return Parameter(name, "body", "body", kind, required, doc)
+
+
+def _files(schema: Part | None) -> tuple[str, ...]:
+    """Give the properties of a multipart body that are files."""
+    properties = schema.get("properties") if schema is not None and isinstance(schema.value, dict) else None
+    given = properties.entries() if properties is not None else ()
+    return tuple(name for name, part in given if _is_file(part.value))
+
+
+def _is_file(schema: object) -> bool:
+    """Tell whether a property is a file: in OpenAPI 3.0 by its format, in 3.1 by the type of its content."""
+    return isinstance(schema, dict) and (schema.get("format") == "binary" or "contentMediaType" in schema)
 
 
 _PLAIN_BODIES = {

@@ -2,8 +2,11 @@
 
 from collections.abc import Iterable, Iterator
 
-from crossdock.cli.openapi.operations import Described, Parameter
+from crossdock.cli.openapi.operations import Body, Described, Parameter
 from crossdock.cli.openapi.text import literal, wrapped
+
+_ROOM = 112
+"""The longest line of what a request takes."""
 
 _ENTRIES = """\
 def _entries(name: str, given: Mapping[str, Any] | None) -> dict[str, Any]:
@@ -13,12 +16,17 @@ _JOINED = """\
 def _joined(separator: str, items: list[Any] | None) -> str | None:
     return None if items is None else separator.join(map(str, items))"""
 
+_FILES = """\
+def _files(given: Mapping[str, Any] | None, *names: str) -> dict[str, Any] | None:
+    found = {name: run_file(given[name]) for name in names if given and given.get(name) is not None}
+    return None if given is None else {**given, **found}"""
+
 
 def module_source(operations: Iterable[Described], module: str, system: str) -> str:
     """Write the functions of all operations, and what they need."""
     functions = [source_of(operation, module, system) for operation in operations]
     written = "\n\n\n".join(functions)
-    helpers = {"_entries(": _ENTRIES, "_joined(": _JOINED}
+    helpers = {"_entries(": _ENTRIES, "_joined(": _JOINED, "_files(": _FILES}
     return "\n\n\n".join([written, *(helper for call, helper in helpers.items() if call in written)])
 
 
@@ -92,9 +100,16 @@ def _request(operation: Described) -> Iterator[str]:
             yield from (f"{option}={{", *(f"    {entry}," for entry in entries), "},")
     if operation.body is not None:
         name = next(parameter.name for parameter in operation.parameters if parameter.place == "body")
-        yield f"{operation.body.option}={name},"
+        yield from _body(operation.body, name)
         if operation.body.media_type is not None:
             yield f"content_type={literal(operation.body.media_type)},"
+
+
+def _body(body: Body, name: str) -> Iterator[str]:
+    """Write the body; what is too long for a line stands on several, as the formatter has it."""
+    given = [name, *map(literal, body.files)]
+    line = f"{body.option}=_files({', '.join(given)})," if body.files else f"{body.option}={name},"
+    yield from [line] if len(line) <= _ROOM else (f"{body.option}=_files(", *(f"    {one}," for one in given), "),")
 
 
 def _entry(parameter: Parameter) -> str:
