@@ -4,6 +4,7 @@ import json
 import os
 import signal
 import threading
+from itertools import accumulate
 
 import pytest
 from fix_command import Crossdock, WriteJson
@@ -94,24 +95,59 @@ def test_runs_about_the_same_go_one_after_another_and_others_at_the_same_time(se
     assert [line for line in served.file("load.txt") if line.startswith("slow")] == ["slow 0", "slow 1", "slow 2"]
 
 
-def test_rt_42_a_slow_workflow_does_not_hold_up_another_one(served: Served):
-    slow = "import os, time\nfrom crossdock import Job\n\ndef load(state):\n    while not os.path.exists('go'): time.sleep(0.01)\n    return state\n\njob = Job(load)\n"
+WAITS = """
+    import os, time
+    from crossdock import Job
+
+    def load(state):
+        while not os.path.exists("go"):
+            time.sleep(0.01)
+        return state
+
+    job = Job(load)
+"""
+FAST = """
+    import os, time
+    from crossdock import Job
+
+    def load(state):
+        with open("load.txt", "a", buffering=1) as file:
+            file.write(f"+{state.data['id']}\\n")
+            while state.data["id"] < 2 and not {"+0\\n", "+1\\n"} <= set(open("load.txt")):
+                time.sleep(0.01)
+            file.write(f"-{state.data['id']}\\n")
+        return state
+
+    job = Job(load)
+"""
+
+
+def test_rt_42_a_slow_workflow_does_not_hold_up_a_thousand_runs_of_another_one(served: Served):
     served.write(
         """
         workflows:
           slow: {triggers: {form: {webhook: slow}}, steps: {load: {job: jobs/slow.py}}}
-          fast: {triggers: {form: {webhook: fast}}, steps: {load: {job: jobs/load.py}}}
+          fast: {concurrency: 2, triggers: {form: {webhook: fast}}, steps: {load: {job: jobs/fast.py}}}
         """,
-        slow=slow,
-        load=FAILS,
+        slow=WAITS,
+        fast=FAST,
     )
-    served.start("--workers", "2")
+    served.queue("slow", [b"{}"] * 3)
+    served.queue("fast", [b'{"id": %d}' % number for number in range(1000)])
 
-    waiting = [served.post("slow", {})[0] for _ in range(3)]
-    fast = [served.post("fast", {"id": n})[0] for n in range(20)]
-    assert {served.run(id_).run.outcome for id_ in fast} == {"success"}
+    def counts() -> dict[str, tuple[int, int, dict[str, int]]]:
+        with served.store() as store:
+            return {of.workflow: (of.waiting, of.running, dict(of.ended)) for of in store.history.stats()}
+
+    served.start("--workers", "3")
+    until(lambda: len(served.file("load.txt")) == 2000, "the steps of all fast ones", 120)
+    until(lambda: counts()["fast"] == (0, 0, {"success": 1000}), "the end of all fast ones")
+
+    assert counts()["slow"] == (2, 1, {})
+    at_once = list(accumulate(1 if line[0] == "+" else -1 for line in served.file("load.txt")))
+    assert max(at_once) == 2
     (served.folder / "go").touch()
-    assert {served.run(id_).run.outcome for id_ in waiting} == {"success"}
+    until(lambda: counts()["slow"] == (0, 0, {"success": 3}), "the end of the slow ones")
 
 
 def test_rt_22_each_message_is_processed_once_by_many_workers(served: Served):
