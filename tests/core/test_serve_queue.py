@@ -5,10 +5,13 @@ import os
 import signal
 import threading
 from itertools import accumulate
+from textwrap import dedent
 
 import pytest
 from fix_command import Crossdock, WriteJson
 from fix_serve import Served, until
+from pytest_httpserver import HTTPServer
+from werkzeug import Request, Response
 
 FAILS = """
     from crossdock import AdaptorError, Job, JobError
@@ -169,29 +172,41 @@ def test_rt_22_each_message_is_processed_once_by_many_workers(served: Served):
     assert sorted(map(int, served.file("load.txt"))) == list(range(500))
 
 
-def test_rt_19_a_step_that_is_repeated_sends_the_same_key(served: Served):
+def test_rt_19_what_is_sent_again_after_a_crash_has_the_same_key(served: Served, httpserver: HTTPServer):
+    kept, calls = dict[str, int](), list[str]()
+
+    def keep(request: Request) -> Response:
+        calls.append(request.headers["Idempotency-Key"])
+        number = kept.setdefault(calls[-1], len(kept) + 1)
+        return Response(json.dumps({"number": number}), 201, mimetype="application/json")
+
+    httpserver.expect_request("/visits", method="POST").respond_with_handler(keep)
     served.write(
-        RETRIED,
+        f"credentials: {{api: {{adaptor: http, base_url: '{httpserver.url_for('')}'}}}}\n" + dedent(RETRIED),
         load="""
         import os
-        from crossdock import Job, idempotency_key
+        from crossdock import Job, idempotency_key, state
+        from crossdock.adaptors import http
 
-        def load(state):
-            with open("load.txt", "a") as file:
-                print(idempotency_key(state.data["id"]), file=file, flush=True)
-            if len(open("load.txt").readlines()) == 1:
+        def crash_once(state):
+            if not os.path.exists("crashed"):
+                open("crashed", "w").close()
                 os.kill(os.getpid(), 9)
             return state
 
-        job = Job(load)
+        key = lambda state: idempotency_key(state.data["id"])
+        job = Job(http.post("/visits", state.data, idempotent=key), crash_once)
         """,
     )
     served.start()
 
-    assert served.sent("visits", {"id": 7}).run.outcome == "success"
-    assert served.sent("visits", {"id": 7}).run.outcome == "success"
-    first, second, other = served.file("load.txt")
-    assert first == second != other
+    crashed, other = served.sent("visits", {"id": 7}), served.sent("visits", {"id": 7})
+
+    first, second, third = calls
+    assert first == second != third
+    assert [attempt.outcome for attempt in crashed.attempts] == ["crashed", "success"]
+    assert [json.loads(run.final or b"")["data"] for run in (crashed, other)] == [{"number": 1}, {"number": 2}]
+    assert len(kept) == 2
 
 
 def test_success_and_failure_start_the_workflows_that_wait_for_them(served: Served):
