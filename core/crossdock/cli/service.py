@@ -17,7 +17,7 @@ from uvicorn import Server
 
 from crossdock.cli.ending import EXIT_CODES
 from crossdock.cli.operating import open_store, store_address
-from crossdock.errors import ProjectError, ServerError
+from crossdock.errors import ProjectError
 from crossdock.plugins import Plugins
 from crossdock.project.project import Project
 from crossdock.project.version import Version
@@ -25,6 +25,7 @@ from crossdock.redaction import Redactor
 from crossdock.server.addresses import addresses_of, methods_of
 from crossdock.server.authentication import Method
 from crossdock.server.counting import count_refusal
+from crossdock.server.errors import ServerError
 from crossdock.server.inbox import inbox
 from crossdock.server.metrics import Metrics
 from crossdock.server.protocol import configuration
