@@ -235,7 +235,7 @@ def test_success_and_failure_start_the_workflows_that_wait_for_them(served: Serv
     assert {name: run.message.kind for name, run in followers.items()} == {"report": "flow", "alert": "catch"}
 
 
-def test_cursors_are_kept_from_run_to_run_and_not_after_a_failure(served: Served):
+def test_cursors_are_kept_from_run_to_run_and_not_after_a_failure(served: Served, crossdock: Crossdock):
     served.write(
         RETRIED.replace("attempts: 2", "attempts: 1"),
         load="""
@@ -259,10 +259,15 @@ def test_cursors_are_kept_from_run_to_run_and_not_after_a_failure(served: Served
     )
     served.start()
 
+    assert crossdock("cursors", "list", "--served").stdout == ""
     outcomes = [served.sent("visits", {"id": n}) for n in (1, 2, 3)]
 
     assert [details.run.outcome for details in outcomes] == ["success", "failed", "success"]
     assert json.loads(outcomes[2].final or b"")["data"] == {"before": 1}
+    assert crossdock("cursors", "list", "--served", "--workflow", "visits").stdout == "last  3\n"
+    assert crossdock("cursors", "show", "last", "--served", "--project", served.folder).stdout == "3\n"
+    assert crossdock("cursors", "list").stdout == ""
+    assert crossdock("cursors", "list", "--served", "--cursors", "c.json").returncode == 2
 
 
 def test_a_run_in_work_that_is_cancelled_ends(served: Served):

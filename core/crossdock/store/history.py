@@ -15,7 +15,7 @@ from crossdock.store.database import Database
 from crossdock.store.errors import NoRecordError
 from crossdock.store.leases import is_gone
 from crossdock.store.progress import GONE_WELL
-from crossdock.store.reading import MESSAGE_FACTS, decoded, kept_steps, message_of, stored_message
+from crossdock.store.reading import MESSAGE_FACTS, cursors_of, decoded, kept_steps, message_of, stored_message
 from crossdock.store.records import (
     Attempt,
     Line,
@@ -114,6 +114,11 @@ class History:
         with self._database.read() as connection:
             last = connection.scalar(select(func.max(newest.c.ended_at)))
         return None if last is None else moment(last)
+
+    def cursors(self, workflow: str) -> dict[str, Any]:
+        """Give where the next run of a workflow starts, by name."""
+        with self._database.read() as connection:
+            return cursors_of(connection, workflow)
 
     def lines(self, id_: str, *, follow: bool = False, pause: float = 0.5) -> Iterator[Line]:
         """Give the log of a run; what was over its limit is told at the end.
