@@ -30,7 +30,6 @@ from crossdock.state import SIZE_LIMIT, encode
 from crossdock.trace import Trace
 from crossdock.walk import Ended
 from crossdock.worker.child import Send
-from crossdock.worker.working import limit_memory
 from crossdock.workflow import Step, Workflow
 
 _step: ContextVar[str] = ContextVar("_step", default="")
@@ -82,6 +81,8 @@ def _prepared(order: Order, message: Message, redactor: Redactor, send: Send) ->
     for fields, _ in given:
         learn(fields, plugins=plugins, redactor=redactor)  # a job's file may print them while it is imported
     if order.memory_mb is not None:
+        from crossdock.worker.working import limit_memory  # imported late: a job alone needs none of it
+
         limit_memory(order.memory_mb)
     loaded = (
         _of_project(order, order.what) if isinstance(order.what, InProject) else _of_job(order, order.what, message)
