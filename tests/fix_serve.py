@@ -6,7 +6,7 @@ import signal
 import subprocess
 import textwrap
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from tempfile import TemporaryFile
 from typing import Any
@@ -14,7 +14,7 @@ from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
 import pytest
-from crossdock.store.records import RunDetails, Search, StoredRun
+from crossdock.store.records import NewMessage, NewRun, RunDetails, Search, StoredRun
 from crossdock.store.store import Store
 from fix_command import COMMAND
 
@@ -143,6 +143,16 @@ class Served:
     def store(self, *, create: bool = False) -> Store:
         """Open the store beside the server."""
         return Store(self.store_url, folder=self.folder, create=create)
+
+    def queue(self, workflow: str, bodies: Iterable[bytes]) -> None:
+        """Put messages for a workflow into the queue, without a server; all of them are soon there at once."""
+        from crossdock.project import read_project
+
+        new = NewRun(workflow, "form", read_project(self.folder).version())
+        with self.store(create=True) as store:
+            messages = (NewMessage(workflow, body, [new], content_type="application/json") for body in bodies)
+            for accepted in [store.accept_soon(message) for message in messages]:
+                accepted.result()
 
     def run(self, id_: str, seconds: float = PATIENCE) -> RunDetails:
         """Wait for the end of a run, and give all of it."""

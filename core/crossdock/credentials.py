@@ -7,7 +7,7 @@ from copy import copy
 from functools import partial
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from crossdock.errors import CredentialError
+from crossdock.errors import AdaptorNotAllowedError, CredentialError
 from crossdock.redaction import SHORTEST, Redactor
 from crossdock.secret_fields import declared_secrets, is_masked, not_public, secret_fields, too_short
 
@@ -119,10 +119,7 @@ class Credentials:
     def permit(self, adaptor: str) -> None:
         """Raise if the project does not let its jobs use an adaptor."""
         if not self._allows(adaptor):
-            raise CredentialError(
-                f"this project does not allow the adaptor {adaptor!r}",
-                fix="Let its jobs use it in the project file, under adaptors, or use another one.",
-            )
+            raise AdaptorNotAllowedError(f"this project does not allow the adaptor {adaptor!r}")
 
     def configuration(self, adaptor: "Adaptor[Any, Any]", name: str | None) -> Any:
         """Give the validated configuration of an adaptor's connection.

@@ -21,13 +21,13 @@
     ├── AdaptorDefinitionError     an adaptor or an operation is declared wrongly
     ├── PluginError                a plugin or adaptor can't be used (also an ImportError)
     ├── CredentialError            a credential is missing, ambiguous or invalid
+    │   └── AdaptorNotAllowedError the project does not let its jobs use an adaptor
     ├── JobLoadError               a job file can't be loaded
     ├── WorkflowError              the steps of a workflow do not fit together
     ├── ProjectError               something in a project file is wrong
     ├── EdgeError                  the condition of an edge failed
     ├── InputError                 a file or argument that the user gave can't be read
     ├── CursorFileError            the file of a job's cursors can't be used
-    ├── ServerError                a project can't be served
     └── OutputError                the result can't be written
 
 Each class has a stable ``code``, a ``message`` that says what, where and got, a ``fix`` (one
@@ -286,6 +286,13 @@ class CredentialError(CrossdockError):
     outcome = "refused"
 
 
+class AdaptorNotAllowedError(CredentialError):
+    """The project does not let its jobs use an adaptor."""
+
+    code = "adaptor_not_allowed"
+    fix = "Let its jobs use it in the project file, under adaptors, or use another one."
+
+
 class JobLoadError(CrossdockError):
     """A job file can't be loaded."""
 
@@ -340,14 +347,6 @@ class CursorFileError(CrossdockError):
 
     code = "cursors_unusable"
     fix = "Correct the file or the permissions of its folder, or name another one: --cursors FILE."
-    outcome = "refused"
-
-
-class ServerError(CrossdockError):
-    """A project can't be served."""
-
-    code = "not_served"
-    fix = "Correct what is named, and start the server again."
     outcome = "refused"
 
 

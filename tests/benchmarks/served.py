@@ -4,10 +4,10 @@ import os
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import repeat
 from pathlib import Path
 
 import figure  # noqa: F401 - it shows the way to the fixtures
-from crossdock.store.records import NewMessage, NewRun
 from crossdock.store.store import Store
 from fix_serve import Served
 
@@ -58,12 +58,7 @@ def project(file: str, **jobs: str) -> Iterator[Served]:
 
 def queue(served: Served, number: int, body: bytes = b'{"id": 1}') -> None:
     """Put messages into the queue before a server is there."""
-    (served.folder / ".crossdock").mkdir(mode=0o700, exist_ok=True)
-    new = NewMessage("visits", body, [NewRun("visits", "form", "v1")], content_type="application/json")
-    with Store("sqlite:///.crossdock/crossdock.db", folder=served.folder) as store:
-        accepted = [store.accept_soon(new) for _ in range(number)]
-        for one in accepted:
-            one.result()
+    served.queue("visits", repeat(body, number))
 
 
 def left(store: Store) -> int:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 from crossdock.checking.check import Checked
+from crossdock.errors import AdaptorNotAllowedError
 from crossdock.project.check import check_project
 from fix_command import Crossdock
 from fix_project import STEPS, WriteProject
@@ -173,6 +174,25 @@ RED = {
         ("load.py:3", "unknown_setting", "Did you mean page_size?"),
     ),
 }
+
+
+@pytest.mark.parametrize("choice", ["{disable: [http]}", "{allow: [dhis2]}"])
+@pytest.mark.parametrize("job", ["job = Job(http.get('x'), http.get('y'))", "job = Job(lambda state: http.get('x'))"])
+def test_a_job_that_uses_an_adaptor_which_the_project_does_not_allow(
+    write_project: WriteProject, crossdock: Crossdock, job: str, choice: str
+):
+    folder = write_project(
+        project([], "[]", f"adaptors: {choice}\n").replace("credentials:\nw", "w"), load=f"{HEAD}{job}\n"
+    )
+
+    [found] = checked(folder).findings
+    ran = crossdock("run", folder, "visits")
+
+    assert (Path(found.file).name, found.line, found.code) == ("load.py", 3, "adaptor_not_allowed")
+    assert "http.get: this project does not allow the adaptor 'http'" in found.message
+    assert ran.returncode in (1, 3)  # a function is not known before it runs
+    assert found.fix in ran.stderr
+    assert found.code == AdaptorNotAllowedError.code
 
 
 def project(credentials: list[str], listed: str, more: str = "") -> str:

@@ -282,6 +282,20 @@ def test_w_16_a_state_may_be_as_large_as_the_project_file_says(project, crossdoc
     assert (done.returncode, done.json["errors"]["tell"]["code"]) == (5, "state_too_large"), done.stderr
 
 
+@pytest.mark.parametrize(("limits", "code"), [("{memory_mb: 300}", 5), ("{state_mb: 10}", 0)])
+def test_a_run_has_the_memory_that_the_project_file_gives_it(project, crossdock, limits, code):
+    """What the file does not say holds for a server alone."""
+    project(
+        PROJECT + f"limits: {limits}\n",
+        tell="from crossdock import Job, tap\njob = Job(tap(lambda: len(bytes(2 * 10**9))))",
+    )
+
+    done = crossdock("run", "visits", "--state", "good.json")
+
+    assert done.returncode == code, done.stderr
+    assert [error["code"] for error in done.json.get("errors", {}).values()] == ["memory"][: code // 5]
+
+
 def test_an_interrupt_ends_the_step_that_runs_and_what_comes_after(project, start_crossdock, tmp_path):
     waiting = f"import os, time\nfrom crossdock import Job\ndef wait(state):\n    os.mkfifo({str(tmp_path / 'at')!r})\n    time.sleep(60)\njob = Job(wait)"
     project(tell=waiting)

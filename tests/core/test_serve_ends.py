@@ -3,10 +3,13 @@
 import os
 import signal
 import socket
+import subprocess
 import threading
+from contextlib import suppress
+from urllib.request import urlopen
 
 import pytest
-from fix_command import is_gone, parent_of
+from fix_command import StartCrossdock, is_gone, parent_of
 from fix_serve import Served, until
 
 TWO_STEPS = """
@@ -181,6 +184,55 @@ def test_cl_09_sighup_is_ignored_and_sigpipe_too(waiting: Served):
 
     assert waiting.sent("visits", {"id": 7}).run.outcome == "success"
     assert server.end() == 0
+
+
+@pytest.fixture
+def address(served: Served) -> str:
+    """Where a server is to listen that can't say where it does."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        served.address = f"http://127.0.0.1:{free.getsockname()[1]}"
+    served.write(ONE_STEP, load=NOTES)
+    return served.address
+
+
+def goes_on(served: Served, process: "subprocess.Popen[str]") -> None:
+    """See that a server takes messages and runs them, whatever signal it gets, until it is told to end."""
+    for number in (signal.SIGHUP, signal.SIGPIPE):
+        process.send_signal(number)
+        assert served.sent("visits", {"id": int(number)}).run.outcome == "success"
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(60) == 0
+    assert served.file("load.txt") == [str(int(number)) for number in (signal.SIGHUP, signal.SIGPIPE)]
+
+
+def answers(process: "subprocess.Popen[str]", address: str) -> bool:
+    """Tell whether a server answers that it is well; its end is none."""
+    assert process.poll() is None
+    with suppress(OSError), urlopen(f"{address}/health") as answer:
+        return bool(answer.status == 200)
+    return False
+
+
+@pytest.mark.parametrize("redirect", ["2>&-", "<&- >&- 2>&-", "2>/dev/full"])
+def test_cl_09_a_server_goes_on_where_its_log_can_not_be_written(
+    served: Served, start_crossdock: StartCrossdock, address: str, redirect: str
+):
+    process = start_crossdock("serve", "--port", address.rpartition(":")[2], redirect=redirect)
+    until(lambda: answers(process, address), "its first answer")
+
+    goes_on(served, process)
+
+
+@pytest.mark.parametrize("redirect", ["", ">&2"])
+def test_cl_09_a_server_goes_on_when_the_reader_of_its_log_is_gone(
+    served: Served, start_crossdock: StartCrossdock, address: str, redirect: str
+):
+    process = start_crossdock("serve", "--port", address.rpartition(":")[2], redirect=redirect)
+    assert process.stderr is not None
+    assert '"event": "ready"' in process.stderr.readline()
+    process.stderr.close()
+
+    goes_on(served, process)
 
 
 def test_cl_10_a_port_in_use_is_refused_with_its_number(waiting: Served):

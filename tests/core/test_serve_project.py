@@ -116,6 +116,7 @@ def test_an_adaptor_that_is_not_allowed_is_refused_inside_a_function(
 
     assert details.error is not None
     assert details.error["message"] == "this project does not allow the adaptor 'http'"
+    assert details.error["code"] == "adaptor_not_allowed"
     assert by_hand.returncode != 0
     assert "does not allow the adaptor 'http'" in by_hand.stderr
     assert httpserver.log == []

@@ -4,10 +4,14 @@ import json
 import os
 import signal
 import threading
+from itertools import accumulate
+from textwrap import dedent
 
 import pytest
 from fix_command import Crossdock, WriteJson
 from fix_serve import Served, until
+from pytest_httpserver import HTTPServer
+from werkzeug import Request, Response
 
 FAILS = """
     from crossdock import AdaptorError, Job, JobError
@@ -94,24 +98,60 @@ def test_runs_about_the_same_go_one_after_another_and_others_at_the_same_time(se
     assert [line for line in served.file("load.txt") if line.startswith("slow")] == ["slow 0", "slow 1", "slow 2"]
 
 
+WAITS = """
+    import os, time
+    from crossdock import Job
+
+    def load(state):
+        while not os.path.exists("go"):
+            time.sleep(0.01)
+        return state
+
+    job = Job(load)
+"""
+FAST = """
+    import os, time
+    from crossdock import Job
+
+    def load(state):
+        with open("load.txt", "a", buffering=1) as file:
+            file.write(f"+{state.data['id']}\\n")
+            while state.data["id"] < 2 and not {"+0\\n", "+1\\n"} <= set(open("load.txt")):
+                time.sleep(0.01)
+            file.write(f"-{state.data['id']}\\n")
+        return state
+
+    job = Job(load)
+"""
+
+
 def test_rt_42_a_slow_workflow_does_not_hold_up_another_one(served: Served):
-    slow = "import os, time\nfrom crossdock import Job\n\ndef load(state):\n    while not os.path.exists('go'): time.sleep(0.01)\n    return state\n\njob = Job(load)\n"
+    """A thousand are in the queue; four hundred have their turn, to be done in seconds. The test of the store runs all."""
     served.write(
         """
         workflows:
           slow: {triggers: {form: {webhook: slow}}, steps: {load: {job: jobs/slow.py}}}
-          fast: {triggers: {form: {webhook: fast}}, steps: {load: {job: jobs/load.py}}}
+          fast: {concurrency: 2, triggers: {form: {webhook: fast}}, steps: {load: {job: jobs/fast.py}}}
         """,
-        slow=slow,
-        load=FAILS,
+        slow=WAITS,
+        fast=FAST,
     )
-    served.start("--workers", "2")
+    served.queue("slow", [b"{}"] * 3)
+    served.queue("fast", [b'{"id": %d}' % number for number in range(1000)])
 
-    waiting = [served.post("slow", {})[0] for _ in range(3)]
-    fast = [served.post("fast", {"id": n})[0] for n in range(20)]
-    assert {served.run(id_).run.outcome for id_ in fast} == {"success"}
+    def counts() -> dict[str, tuple[int, int, dict[str, int]]]:
+        with served.store() as store:
+            return {of.workflow: (of.waiting, of.running, dict(of.ended)) for of in store.history.stats()}
+
+    served.start("--workers", "3")
+    until(lambda: len(served.file("load.txt")) >= 800, "the steps of the fast ones", 120)
+
+    assert counts()["slow"] == (2, 1, {})
+    assert set(counts()["fast"][2]) == {"success"}
+    at_once = list(accumulate(1 if line[0] == "+" else -1 for line in served.file("load.txt")))
+    assert max(at_once) == 2
     (served.folder / "go").touch()
-    assert {served.run(id_).run.outcome for id_ in waiting} == {"success"}
+    until(lambda: counts()["slow"] == (0, 0, {"success": 3}), "the end of the slow ones")
 
 
 def test_rt_22_each_message_is_processed_once_by_many_workers(served: Served):
@@ -132,29 +172,41 @@ def test_rt_22_each_message_is_processed_once_by_many_workers(served: Served):
     assert sorted(map(int, served.file("load.txt"))) == list(range(500))
 
 
-def test_rt_19_a_step_that_is_repeated_sends_the_same_key(served: Served):
+def test_rt_19_what_is_sent_again_after_a_crash_has_the_same_key(served: Served, httpserver: HTTPServer):
+    kept, calls = dict[str, int](), list[str]()
+
+    def keep(request: Request) -> Response:
+        calls.append(request.headers["Idempotency-Key"])
+        number = kept.setdefault(calls[-1], len(kept) + 1)
+        return Response(json.dumps({"number": number}), 201, mimetype="application/json")
+
+    httpserver.expect_request("/visits", method="POST").respond_with_handler(keep)
     served.write(
-        RETRIED,
+        f"credentials: {{api: {{adaptor: http, base_url: '{httpserver.url_for('')}'}}}}\n" + dedent(RETRIED),
         load="""
         import os
-        from crossdock import Job, idempotency_key
+        from crossdock import Job, idempotency_key, state
+        from crossdock.adaptors import http
 
-        def load(state):
-            with open("load.txt", "a") as file:
-                print(idempotency_key(state.data["id"]), file=file, flush=True)
-            if len(open("load.txt").readlines()) == 1:
+        def crash_once(state):
+            if not os.path.exists("crashed"):
+                open("crashed", "w").close()
                 os.kill(os.getpid(), 9)
             return state
 
-        job = Job(load)
+        key = lambda state: idempotency_key(state.data["id"])
+        job = Job(http.post("/visits", state.data, idempotent=key), crash_once)
         """,
     )
     served.start()
 
-    assert served.sent("visits", {"id": 7}).run.outcome == "success"
-    assert served.sent("visits", {"id": 7}).run.outcome == "success"
-    first, second, other = served.file("load.txt")
-    assert first == second != other
+    crashed, other = served.sent("visits", {"id": 7}), served.sent("visits", {"id": 7})
+
+    first, second, third = calls
+    assert first == second != third
+    assert [attempt.outcome for attempt in crashed.attempts] == ["crashed", "success"]
+    assert [json.loads(run.final or b"")["data"] for run in (crashed, other)] == [{"number": 1}, {"number": 2}]
+    assert len(kept) == 2
 
 
 def test_success_and_failure_start_the_workflows_that_wait_for_them(served: Served):
@@ -183,7 +235,7 @@ def test_success_and_failure_start_the_workflows_that_wait_for_them(served: Serv
     assert {name: run.message.kind for name, run in followers.items()} == {"report": "flow", "alert": "catch"}
 
 
-def test_cursors_are_kept_from_run_to_run_and_not_after_a_failure(served: Served):
+def test_cursors_are_kept_from_run_to_run_and_not_after_a_failure(served: Served, crossdock: Crossdock):
     served.write(
         RETRIED.replace("attempts: 2", "attempts: 1"),
         load="""
@@ -207,10 +259,15 @@ def test_cursors_are_kept_from_run_to_run_and_not_after_a_failure(served: Served
     )
     served.start()
 
+    assert crossdock("cursors", "list", "--served").stdout == ""
     outcomes = [served.sent("visits", {"id": n}) for n in (1, 2, 3)]
 
     assert [details.run.outcome for details in outcomes] == ["success", "failed", "success"]
     assert json.loads(outcomes[2].final or b"")["data"] == {"before": 1}
+    assert crossdock("cursors", "list", "--served", "--workflow", "visits").stdout == "last  3\n"
+    assert crossdock("cursors", "show", "last", "--served", "--project", served.folder).stdout == "3\n"
+    assert crossdock("cursors", "list").stdout == ""
+    assert crossdock("cursors", "list", "--served", "--cursors", "c.json").returncode == 2
 
 
 def test_a_run_in_work_that_is_cancelled_ends(served: Served):

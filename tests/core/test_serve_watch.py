@@ -11,7 +11,7 @@ from urllib.request import Request, urlopen
 import pytest
 from crossdock.store.records import Finish, NewMessage, NewRun
 from fix_serve import PATIENCE, Served, until
-from fix_server import StartServer
+from fix_server import Connection, StartServer
 from prometheus_client.parser import text_string_to_metric_families
 
 PROJECT = """
@@ -97,6 +97,27 @@ def test_in_39_strangers_see_totals_and_no_names(watched):
     assert labels.keys() == {"status", "outcome", "state", "le"}
     assert "visits" not in seen.text
     assert "version" not in seen.text
+
+
+REFUSED = {
+    "431": b"POST /inbox/visits HTTP/1.1\r\nX: " + b"a" * 20_000,
+    "414": b"POST /inbox/" + b"a" * 10_000,
+    "400": b"POST /inbox/visits HTTP/1.1\r\nContent-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n{}",
+}
+
+
+def test_what_is_refused_before_it_is_a_request_is_counted_too(watched: Served):
+    for status, sent in REFUSED.items():
+        with Connection(int(watched.address.rpartition(":")[2]), PATIENCE, set()) as connection:
+            connection.send(sent)
+            assert str(connection.answer().status) == status
+
+    seen = page(f"{watched.address}/metrics", KEY).figures
+
+    assert {status: seen["crossdock_inbox_requests_total", "", status] for status in REFUSED} == dict.fromkeys(
+        REFUSED, 1
+    )
+    assert seen["crossdock_inbox_requests_total", "visits", "405"] == 1
 
 
 def _counted(watched: Served, headers: dict[str, str] | None = None) -> Page | None:

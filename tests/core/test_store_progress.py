@@ -49,6 +49,41 @@ def test_rt_18_steps_whose_end_was_written_down_are_there_for_the_next_attempt(o
     assert there.history.run(run.run).steps == tuple(ends)
 
 
+def dies(store, run, clock):
+    store.tidy()
+    clock.pass_(31)
+    store.tidy()
+
+
+def is_cancelled_and_dies(store, run, clock):
+    store.cancel(run.run)
+    dies(store, run, clock)
+
+
+def is_cancelled_and_given_back(store, run, clock):
+    store.cancel(run.run)
+    store.give_back(run)
+
+
+def waits_and_is_cancelled(store, run, clock):
+    store.give_back(run)
+    store.cancel(run.run)
+
+
+@pytest.mark.parametrize("end", [dies, is_cancelled_and_dies, is_cancelled_and_given_back, waits_and_is_cancelled])
+def test_failed_items_are_counted_however_a_run_ends(store, clock, end):
+    store.accept(message(most_attempts=1))
+    run = claimed(store, lease=30)
+    store.step_ended(run, StepEnd("send", "partial", b"1", {"failed": FAILED * 2}))
+
+    end(store, run, clock)
+
+    left = store.history.run(run.run).run
+    assert (left.state, left.failed_items) == ("dead" if end is dies else "ended", 2)
+    again = store.retry(run.run, only_failed=True)
+    assert claimed(store).run == again
+
+
 def test_rt_18_what_the_end_of_an_attempt_brings_is_written_with_it_or_not_at_all(open_store, clock):
     here, there = open_store(), open_store()
     here.accept(message())

@@ -1,55 +1,57 @@
-"""Secrets of served runs, wherever they could be left: in files, logs, processes; and files that are written while somebody kills."""
+"""Secrets of served runs, wherever they could be left: in files, logs, answers, processes; and files that are written while somebody kills."""
 
-import base64
 import json
-from collections.abc import Callable, Iterator
+import re
+import subprocess
+import sys
+from collections.abc import Callable, Iterable
+from http.client import HTTPConnection
 from pathlib import Path
-from urllib.parse import quote, quote_plus
 
 import pytest
-from crossdock.testing import Postgres
+from crossdock.testing import CanarySweep, Postgres
 from fix_command import parent_of
-from fix_serve import Served
+from fix_serve import PATIENCE, Served, Server
 from fix_store import Process
 from pytest_httpserver import HTTPServer
 from werkzeug import Request, Response
-
-CANARY = "c4nary/Zq+8 wR=é7&xTb2Lk"
 
 PROJECT = """
 workflows:
   visits:
     retry: {attempts: 1}
     limits: {seconds: 20, memory_mb: 300}
-    triggers: {form: {webhook: visits}}
+    triggers: {form: {webhook: visits, auth: {api_key: "env:API_KEY"}, reply: after_run, reply_timeout: 30 seconds}}
     steps: {load: {job: jobs/load.py}}
 """
 JOB = """
 import base64, ctypes, json, logging, os, subprocess, sys
 from urllib.parse import quote
 from crossdock import Job, JobError, credentials, log, parse_xml, resolve
-from crossdock.adaptors import http, postgresql
+from crossdock.adaptors import dhis2, http, postgresql
 
 logging.getLogger().setLevel(logging.DEBUG)
 
 def load(state):
-    token = resolve(credentials.api.token, state)
+    token = resolve(credentials.api.password, state)
+    for level in (logging.DEBUG, logging.INFO, logging.WARNING, logging.ERROR, logging.CRITICAL):
+        logging.getLogger("job").log(level, "got %s", token)
     exec(state.data["code"], globals() | {"token": token})
     return state.result(1)
 
 job = Job(load)
 """
 WELL = """
-http.get("/echo").result(); http.post("/echo", {"key": token}).result()
-postgresql.query("select %s", [token]).result(); parse_xml("<a>" + token.replace("&", "") + "</a>")
+http.get("/echo").result(); http.post("/echo", {"key": token}).result(); dhis2.get("me").result()
+postgresql.query("select %s", [token]).result(); parse_xml("<a>" + token + "</a>")
 log(token); print(token, repr(token), json.dumps(token), base64.b64encode(token.encode()), token.encode().hex(), quote(token))
-logging.getLogger("job").debug("debug %s", token)
 subprocess.run(["echo", token]); os.write(2, token.encode())
 """
 BADLY = {
     "an answer that repeats the request": "http.get('/refused').result()",
     "an address that holds it": "http.get('/refused', query={'key': token}).result()",
     "a host that is not there": "http.get('http://127.0.0.1:1/x', query={'key': token}).result()",
+    "an answer of DHIS2 that repeats it": "dhis2.get('refused').result()",
     "a statement that holds it": 'postgresql.query("select \'" + token + "\' from nowhere").result()',
     "a value of a wrong type": "postgresql.query('select %s::int', [token]).result()",
     "XML that is none": "parse_xml('<a>' + token)",
@@ -61,92 +63,154 @@ BADLY = {
     "an end by a signal": "sys.stdout.write(token); sys.stdout.flush(); ctypes.string_at(0)",
     "too little memory": "kept = [token * 10**6 for _ in range(10**3)]",
 }
-CODES = ["http_error", "http_error", "unsafe_url", "database_error", "database_error", "xml_invalid"]
+CODES = ["http_error", "http_error", "unsafe_url", "http_error", "database_error", "database_error", "xml_invalid"]
 CODES += [*["job_exception"] * 2, "BAD", "job_exception", "exited", "exited", "memory"]
+LEVELS = {"debug", "info", "warning", "error", "critical"}
+
+OPERATOR = """
+import sys
+from crossdock.cli import add_commands
+
+cli = add_commands()
+for line in sys.stdin:
+    cli.main(line.split(), standalone_mode=False)
+"""
+COMMANDS = ["runs list --json", "messages list --json", "dead list", "export --format csv", "stats", "doctor"]
 
 
-def forms(secret: str) -> Iterator[bytes]:
-    """Give a secret in the forms in which it may be left."""
-    raw = secret.encode()
-    for text in (
-        secret,
-        quote(secret),
-        quote(secret, safe=""),
-        quote_plus(secret),
-        json.dumps(secret)[1:-1],
-        raw.hex(),
-    ):
-        yield text.encode()
-    yield base64.b64encode(raw).rstrip(b"=")[:-1]
-    yield base64.urlsafe_b64encode(raw).rstrip(b"=")[:-1]
+class Leaky:
+    """A served project that does what it is told with a secret, which is its sender's key too.
 
+    Args:
+        served: The project.
+        secret: The secret.
+    """
 
-def left_in(folder: Path) -> list[tuple[str, bytes]]:
-    """Sweep a folder: give each file that holds the canary, and in which form."""
-    files = {str(file): file.read_bytes() for file in folder.rglob("*") if file.is_file()}
-    return [(name, form) for name, content in files.items() for form in forms(CANARY) if form in content]
+    def __init__(self, served: Served, secret: str) -> None:
+        self.served = served
+        self.secret = secret
+        self.answers: list[bytes] = []
+        """All that the server answered, with its headers."""
+
+    def start(self) -> Server:
+        """Start the server, which reads the secret from its environment."""
+        return self.served.start(env={"API_KEY": self.secret})
+
+    def ask(self, path: str, body: str | None = None, key: str = "") -> dict[str, str]:
+        """Send a request, and give the headers of the answer."""
+        connection = HTTPConnection(self.served.address.removeprefix("http://"), timeout=PATIENCE)
+        headers = {"content-type": "application/json", **({"x-api-key": key} if key else {})}
+        connection.request("GET" if body is None else "POST", path, body, headers)
+        with connection.getresponse() as answer:
+            self.answers.append(f"{answer.status} {answer.getheaders()}".encode() + answer.read())
+            found = {name.lower(): value for name, value in answer.getheaders()}
+        connection.close()
+        return found
+
+    def run(self, code: str) -> str:
+        """Let a run do something with the secret, wait for its end, and give its id."""
+        return self.ask("/inbox/visits", json.dumps({"code": code}), key=self.secret)["x-run-ids"]
+
+    def shown(self, runs: Iterable[str]) -> bytes:
+        """Give all that the operator's commands show, of these runs one by one."""
+        lines = [*COMMANDS, *(f"runs {command} {run}" for run in runs for command in ("show", "logs"))]
+        done = subprocess.run(
+            [sys.executable, "-c", OPERATOR],
+            input="\n".join(lines).encode(),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            cwd=self.served.folder,
+            check=False,
+        )
+        assert all(run.encode() in done.stdout for run in runs), done.stdout
+        return done.stdout
+
+    def levels(self, run: str) -> set[str]:
+        """Give the levels that the log of a run has."""
+        with self.served.store() as store:
+            return {line.level for line in store.history.lines(run)}
 
 
 @pytest.fixture
-def leaky(served: Served, httpserver: HTTPServer, postgres: Postgres) -> Served:
-    """A project whose job does what it is told with a secret; the system that it talks to repeats what it hears."""
+def leaky(served: Served, httpserver: HTTPServer, postgres: Postgres, canary_sweep: CanarySweep) -> Leaky:
+    """A project with a secret; the systems that it talks to repeat what they hear."""
 
     def repeat(request: Request) -> Response:
         heard = json.dumps([request.url, dict(request.headers), request.get_data(as_text=True)], ensure_ascii=False)
         return Response(heard, 500 if "refused" in request.path else 200, mimetype="application/json")
 
-    httpserver.expect_request("/echo").respond_with_handler(repeat)
-    httpserver.expect_request("/refused").respond_with_handler(repeat)
-    api = {"adaptor": "http", "base_url": httpserver.url_for(""), "username": "crm", "password": "env:API_KEY"}
-    found = {"api": {**api, "token_of_another": "env:API_KEY"}, "warehouse": postgres.credential}
-    served.write(f"credentials: {json.dumps(found)}\n" + PROJECT, load=JOB.replace("api.token", "api.password"))
-    return served
+    httpserver.expect_request(re.compile(".*")).respond_with_handler(repeat)
+    user = {"base_url": httpserver.url_for(""), "username": "crm", "password": "env:API_KEY"}
+    found = {"api": {"adaptor": "http", **user, "token_of_another": "env:API_KEY"}}
+    found |= {"dhis2": {"adaptor": "dhis2", **user}, "warehouse": postgres.credential}
+    served.write(f"credentials: {json.dumps(found)}\n" + PROJECT, load=JOB)
+    return Leaky(served, canary_sweep.secret)
 
 
-def test_se_01_a_run_that_did_all_of_it_leaves_no_secret(leaky: Served):
-    server = leaky.start(env={"API_KEY": CANARY})
+def swept(leaky: Leaky, server: Server, runs: list[str], sweep: CanarySweep) -> None:
+    """Look for the secret in all that is left, while it is served and afterwards."""
+    for path in ("/metrics", "/health", "/inbox/nowhere"):
+        leaky.ask(path, key=leaky.secret)
+    leaky.ask("/inbox/visits", '{"id": 7}', key=leaky.secret + "?")
+    logs = list(leaky.served.folder.glob(".crossdock/*-wal"))
+    assert [file for file in logs if file.stat().st_size], "the store has no log of its own"
 
-    details = leaky.sent("visits", {"code": WELL})
+    shown = leaky.shown(runs)
+    sweep(leaky.served.folder, answers=b"\n".join(leaky.answers), shown=shown, server=server.said)
     assert server.end() == 0
+    sweep(leaky.served.folder, server=server.said)
+    assert b"***" in shown
+    assert all(leaky.levels(run) >= LEVELS for run in runs)
 
-    assert details.run.outcome == "success", details.error
-    assert any("***" in line for line in leaky.lines(details.run.id))
-    assert left_in(leaky.folder) == []
+
+def test_se_01_a_run_that_did_all_of_it_leaves_no_secret(leaky: Leaky, canary_sweep: CanarySweep):
+    server = leaky.start()
+
+    run = leaky.run(WELL)
+
+    assert leaky.served.run(run).run.outcome == "success", leaky.served.run(run).error
+    swept(leaky, server, [run], canary_sweep)
 
 
-def test_se_02_a_run_that_fails_leaves_no_secret_wherever_it_does(leaky: Served):
-    server = leaky.start(env={"API_KEY": CANARY})
+def test_se_02_a_run_that_fails_leaves_no_secret_wherever_it_does(
+    leaky: Leaky, canary_sweep: CanarySweep, record_property: Callable[[str, object], None]
+):
+    record_property("n", f"{len(BADLY)} places")
+    server = leaky.start()
 
-    ended = {where: leaky.sent("visits", {"code": code}) for where, code in BADLY.items()}
-    assert server.end() == 0
+    runs = {where: leaky.run(code) for where, code in BADLY.items()}
 
-    assert {where: details.run.error_code for where, details in ended.items()} == dict(zip(BADLY, CODES, strict=True))
-    assert left_in(leaky.folder) == []
+    codes = {where: leaky.served.run(run).run.error_code for where, run in runs.items()}
+    assert codes == dict(zip(BADLY, CODES, strict=True))
+    swept(leaky, server, list(runs.values()), canary_sweep)
 
 
 @pytest.mark.skipif(not Path("/proc/self/cmdline").exists(), reason="it looks into /proc: run it on Linux")
-def test_se_13_no_process_has_a_secret_among_its_arguments_and_what_a_run_starts_sees_none(leaky: Served):
-    server = leaky.start(env={"API_KEY": CANARY})
-    code = "print(os.getpid(), os.getppid()); print(open('/proc/self/cmdline').read()); print(subprocess.run(['env'], capture_output=True, text=True).stdout)"
+def test_se_13_no_process_has_a_secret_among_its_arguments_and_what_a_run_starts_sees_none(
+    leaky: Leaky, canary_sweep: CanarySweep
+):
+    server = leaky.start()
+    code = "print('is', os.getpid(), os.getppid()); print(open('/proc/self/cmdline').read()); print(subprocess.run(['env'], capture_output=True, text=True).stdout)"
 
-    said = "\n".join(leaky.lines(leaky.sent("visits", {"code": code}).run.id))
-    forks = int(said.split()[1])
+    lines = leaky.served.lines(leaky.run(code))
+    said = "\n".join(line for line in lines if not line.startswith("got "))
+    forks = int(next(line for line in lines if line.startswith("is ")).split()[2])
     commands = [Path(f"/proc/{pid}/cmdline").read_bytes() for pid in (server.process.pid, forks)]
 
     assert parent_of(forks) == server.process.pid
-    assert [form for form in forms(CANARY) for command in (*commands, said.encode()) if form in command] == []
+    canary_sweep(commands=b"\n".join(commands), said=said)
     assert "***" not in said
     seen = {line.partition("=")[0] for line in said.splitlines() if "=" in line}
     assert "PATH" in seen
     assert "API_KEY" not in seen
 
 
-def test_se_14_a_process_that_crashes_leaves_no_picture_of_its_memory(leaky: Served):
-    leaky.start(env={"API_KEY": CANARY})
+def test_se_14_a_process_that_crashes_leaves_no_picture_of_its_memory(leaky: Leaky):
+    leaky.start()
 
-    details = leaky.sent("visits", {"code": "import resource; print(resource.getrlimit(resource.RLIMIT_CORE))"})
+    run = leaky.run("import resource; print(resource.getrlimit(resource.RLIMIT_CORE))")
 
-    assert leaky.lines(details.run.id) == ["(0, 0)"]
+    assert "(0, 0)" in leaky.served.lines(run)
 
 
 KILLED = """

@@ -134,11 +134,14 @@ class mapped:  # noqa: N801 - a context manager; as a class it costs a fifth, an
         pass
 
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        if not isinstance(error, psycopg.Error):
+        if isinstance(error, UnicodeEncodeError):  # psycopg lets it through, with the text in it
+            refused, cause = _half_a_character(), None
+        elif isinstance(error, psycopg.Error):
+            refused, cause = _adaptor_error(error, committing=self._committing), _without_rows(error)
+        else:
             return
-        refused = _adaptor_error(error, committing=self._committing)
         try:
-            raise refused from _without_rows(error)
+            raise refused from cause
         finally:
             refused.__context__ = refused.__cause__  # or the original would stay there, with its row
 
@@ -165,6 +168,12 @@ def name_record(error: DatabaseError, record: int) -> None:
     if "records" not in error.details:
         error.message += f"; in the record {record}"
         error.details["records"] = [record]
+
+
+def _half_a_character() -> AdaptorError:
+    return RecordError(
+        "a value or a name has half of a surrogate pair, which is no text", fix="Repair the text where it comes from."
+    )
 
 
 def _adaptor_error(error: psycopg.Error, *, committing: bool) -> AdaptorError:

@@ -110,7 +110,10 @@ def column_identifier(name: str) -> compose.Identifier:
 
 
 def _is_name(name: str) -> bool:
-    return bool(name) and "\0" not in name and len(name.encode(errors="replace")) <= _LONGEST_NAME
+    try:
+        return bool(name) and "\0" not in name and len(name.encode()) <= _LONGEST_NAME
+    except UnicodeEncodeError:  # half of a surrogate pair
+        return False
 
 
 def table_identifier(name: str, schema: str | None = None) -> compose.Identifier:

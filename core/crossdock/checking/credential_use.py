@@ -1,7 +1,7 @@
 """Rules: the credentials that there are are those that the operations of jobs need."""
 
 import ast
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 from crossdock.adaptor import Adaptor
@@ -11,7 +11,7 @@ from crossdock.checking.finding import Code, Finding
 from crossdock.checking.jobfile import JobFile
 from crossdock.checking.things import Known, LazyPath
 from crossdock.credentials import Credential, Credentials
-from crossdock.errors import CredentialError, closest
+from crossdock.errors import AdaptorNotAllowedError, CredentialError, closest
 from crossdock.plugins import Plugins
 from crossdock.redaction import Redactor
 from crossdock.references import Resolved
@@ -66,6 +66,7 @@ class UseCheck:
         files: The files.
         where: The file that credentials can be added to.
         listed: The names of those that may be used; by default all.
+        allows: Tells which adaptors jobs may use; by default all.
     """
 
     def __init__(
@@ -74,11 +75,12 @@ class UseCheck:
         files: Iterable[JobFile],
         where: str,
         listed: Iterable[str] | None = None,
+        allows: Callable[[str], bool] = bool,
     ) -> None:
         self._entries = entries
         self._files = files
         self._where = where
-        credentials = Credentials(entries, plugins=_Unresolved(), redactor=Redactor())
+        credentials = Credentials(entries, plugins=_Unresolved(), redactor=Redactor(), allows=allows)
         self._credentials = credentials if listed is None else credentials.only(listed)
         self._seen: set[object] = set()
         self.chosen: dict[str, tuple[Adaptor[Any, Any], Credential]] = {}
@@ -87,13 +89,19 @@ class UseCheck:
         """Those that are used and may not be, each with the place of the use."""
 
     def findings(self) -> Iterator[Finding]:
-        """Find credentials that are missing, ambiguous, or for another adaptor."""
+        """Find credentials that are missing, ambiguous, or for another adaptor, and adaptors that jobs may not use."""
         for file in self._files:
             for use in uses(file):
                 yield from self._used(file, use)
             yield from self._read(file)
 
     def _used(self, file: JobFile, use: Use) -> Iterator[Finding]:
+        try:
+            self._credentials.permit(use.adaptor.name)
+        except AdaptorNotAllowedError as error:
+            if self._is_new(file.name, use.adaptor.name):
+                yield file.finding(use.call, Code.ADAPTOR_NOT_ALLOWED, f"{use.operation}: {error.message}", error.fix)
+            return
         try:
             credential = self._credentials.choose(use.adaptor.name, use.credential)
         except CredentialError as error:

@@ -5,7 +5,7 @@ import functools
 import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from typing import Any
+from typing import Any, NamedTuple
 
 import click
 
@@ -102,25 +102,50 @@ class CursorFile:
 def cursors() -> None:
     """Show and set where the next run of a job starts, or that of a workflow which `crossdock run` runs.
 
-    What a server runs has its cursors in its store.
+    What a server runs has cursors of its own in its store: `list` and `show` look at them with
+    --served. Neither moves the other's.
     """
 
 
-def _of_file(command: Callable[..., Any], *, writes: bool = False) -> Callable[..., Any]:
-    """Give a command the options that say which cursors it is about; it gets their file, whose folder is made if it writes."""
+def _of_file(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a command the options that say which cursors it writes; it gets their file, whose folder is made."""
 
     @functools.wraps(command)
     def with_file(*args: Any, path: str | None, folder: str | None, workflow: str | None, **options: Any) -> Any:
         env = options.pop("env")
-        if path is not None and (folder or workflow or env):
-            raise click.UsageError(
-                "--cursors names a file, the other options a workflow of a project: give one of them."
-            )
-        return command(*args, file=CursorFile(path or _of_workflow(folder, workflow, env, writes)), **options)
+        return command(*args, file=_file(path, folder, workflow, env, writes=True), **options)
 
+    return _with_options(with_file)
+
+
+def _of_file_or_store(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a command the options that say which cursors it reads; it gets them as ``of``."""
+
+    @functools.wraps(command)
+    def with_cursors(*args: Any, path: str | None, folder: str | None, workflow: str | None, **options: Any) -> Any:
+        env, served = options.pop("env"), options.pop("served")
+        if served and path is not None:
+            raise click.UsageError("--cursors names a file, and --served the store of a project: give one of them.")
+        of = Stored(folder or ".", workflow, env) if served else _file(path, folder, workflow, env)
+        return command(*args, of=of, **options)
+
+    served = click.option("--served", is_flag=True, help="Those that a server keeps, in the store of the project.")
+    return _with_options(served(with_cursors))
+
+
+def _with_options(command: Callable[..., Any]) -> Callable[..., Any]:
     for option in reversed(_WHICH):
-        with_file = option(with_file)
-    return with_file
+        command = option(command)
+    return command
+
+
+def _file(
+    path: str | None, folder: str | None, workflow: str | None, env: str | None, *, writes: bool = False
+) -> CursorFile:
+    """Give the file of the cursors that the options name."""
+    if path is not None and (folder or workflow or env):
+        raise click.UsageError("--cursors names a file, the other options a workflow of a project: give one of them.")
+    return CursorFile(path or _of_workflow(folder, workflow, env, writes))
 
 
 _WHICH = (
@@ -129,7 +154,7 @@ _WHICH = (
         "--project",
         "folder",
         metavar="FOLDER",
-        help="The project whose cursors `crossdock run` keeps; by default the folder you are in.",
+        help="The project of the workflow; by default the folder you are in.",
     ),
     click.option("--workflow", metavar="NAME", help="The workflow, if the project has several."),
     click.option("--env", metavar="NAME", help="The environment of the project."),
@@ -149,21 +174,38 @@ def _of_workflow(folder: str | None, workflow: str | None, environment: str | No
     return chosen.cursors
 
 
+class Stored(NamedTuple):
+    """The cursors that a server keeps of a workflow, in the store of its project."""
+
+    folder: str
+    workflow: str | None
+    environment: str | None
+
+    def read(self) -> dict[str, Any]:
+        """Give the cursors."""
+        from crossdock.cli.operating import existing_store  # imported late: --help needs none of it
+        from crossdock.cli.order import InProject
+
+        chosen = InProject.of(self.folder, self.workflow, self.environment)
+        with existing_store(chosen.project) as store:
+            return store.history.cursors(chosen.workflow)
+
+
 @cursors.command("list")
-@_of_file
-def list_(file: CursorFile) -> None:
+@_of_file_or_store
+def list_(of: CursorFile | Stored) -> None:
     """List the cursors and their positions."""
-    found = file.read()
+    found = of.read()
     if found:
         click.echo(table([[name, encode(found[name]).decode()] for name in sorted(found)]))
 
 
 @cursors.command()
 @click.argument("name")
-@_of_file
-def show(name: str, file: CursorFile) -> None:
+@_of_file_or_store
+def show(name: str, of: CursorFile | Stored) -> None:
     """Show the position of one cursor, as JSON."""
-    click.echo(encode(_known(file.read(), name)[name]).decode())
+    click.echo(encode(_known(of.read(), name)[name]).decode())
 
 
 @cursors.command("set")
@@ -172,7 +214,7 @@ def show(name: str, file: CursorFile) -> None:
 @click.option(
     "--type", "type_", type=click.Choice(["text", "number", "instant"]), help="How it is kept; text by default."
 )
-@functools.partial(_of_file, writes=True)
+@_of_file
 def set_(name: str, position: str, type_: Any, file: CursorFile) -> None:
     """Set the position of a cursor; the next run starts there."""
     try:
@@ -186,7 +228,7 @@ def set_(name: str, position: str, type_: Any, file: CursorFile) -> None:
 @cursors.command()
 @click.argument("names", nargs=-1)
 @click.option("--all", "everything", is_flag=True, help="Forget all of them, and the progress of loops.")
-@functools.partial(_of_file, writes=True)
+@_of_file
 def reset(names: tuple[str, ...], file: CursorFile, *, everything: bool) -> None:
     """Forget cursors; the next run starts from their defaults."""
     if bool(names) == everything:

@@ -36,8 +36,8 @@ def list_(place: Place, limit: int, *, as_json: bool) -> None:
 def show(run: str, place: Place, *, as_json: bool) -> None:
     """Show a run that was given up: why, what it received, and how far it came."""
     with stored(place) as store:
-        _check_dead(store, (run,))
-        show_run(store.history.run(run), as_json=as_json)
+        [id_] = _dead(store, (run,))
+        show_run(store.history.run(id_), as_json=as_json)
 
 
 @dead.command()
@@ -54,8 +54,7 @@ def replay(runs: tuple[str, ...], place: Place) -> None:
 
     project = place.project()
     with existing_store(project) as store:
-        _check_dead(store, runs)
-        refused = show_each(runs, Repeating(project, store, None, only_failed=False).repeat)
+        refused = show_each(_dead(store, runs), Repeating(project, store, None, only_failed=False).repeat)
     click.get_current_context().exit(EXIT_CODES["refused"] if refused else 0)
 
 
@@ -65,17 +64,20 @@ def replay(runs: tuple[str, ...], place: Place) -> None:
 def drop(runs: tuple[str, ...], place: Place) -> None:
     """Let dead runs go: they have ended, and nothing keeps their payload any more."""
     with stored(place) as store:
-        _check_dead(store, runs)
-        for run in runs:
+        ids = _dead(store, runs)
+        for run in ids:
             store.drop(run)
-    say(f"dropped: {', '.join(runs)}")
+    say(f"dropped: {', '.join(ids)}")
 
 
-def _check_dead(store: "Store", runs: tuple[str, ...]) -> None:
+def _dead(store: "Store", runs: tuple[str, ...]) -> list[str]:
+    """Give the ids of runs, all of which have to be dead."""
     from crossdock.store.errors import RunStateError
 
-    for id_ in runs:
+    ids = list(map(store.history.run_id, runs))
+    for id_ in ids:
         state = store.history.run(id_).run.state
         if state != "dead":
             fix = "List those that are with `crossdock dead list`; `crossdock runs retry` repeats one that ended."
             raise RunStateError(f"the run {id_} is not dead but {state}", fix=fix)
+    return ids

@@ -15,10 +15,11 @@ from urllib.request import urlopen
 from crossdock.cli.ending import wrapped
 from crossdock.cli.operating import Place, existing_store
 from crossdock.cli.service import check_jobs, listen_at
-from crossdock.errors import CrossdockError, ServerError, printable
+from crossdock.errors import CrossdockError, printable
 from crossdock.project import project_file
 from crossdock.project.check import check_project
 from crossdock.project.project import Project
+from crossdock.server.errors import ServerError
 from crossdock.store.lock import server_of
 from crossdock.store.records import Search, StoredRun
 from crossdock.store.store import Store

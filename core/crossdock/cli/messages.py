@@ -65,8 +65,8 @@ def show(message: str, place: Place, *, body: bool, as_json: bool) -> None:
     from crossdock.store.records import Search
 
     with stored(place) as store:
-        found = store.history.message(message)
-        runs = [run.id for run in store.history.runs(Search(message=message))][::-1]
+        found = store.history.message(store.history.message_id(message))
+        runs = [run.id for run in store.history.runs(Search(message=found.id))][::-1]
     if body:
         click.echo(whole(found), nl=False)
         return
@@ -95,7 +95,7 @@ def replay(messages: tuple[str, ...], place: Place) -> None:
 
     project = place.project()
     with existing_store(project) as store:
-        refused = show_each(messages, Replaying(project, store).replay)
+        refused = show_each(list(map(store.history.message_id, messages)), Replaying(project, store).replay)
     click.get_current_context().exit(EXIT_CODES["refused"] if refused else 0)
 
 
@@ -113,7 +113,7 @@ def edit_and_replay(message: str, body: BinaryIO, place: Place) -> None:
 
     project = place.project()
     with existing_store(project) as store:
-        show_json(Replaying(project, store).edit_and_replay(message, body.read()))
+        show_json(Replaying(project, store).edit_and_replay(store.history.message_id(message), body.read()))
 
 
 @messages.command()
@@ -130,7 +130,9 @@ def erase(messages: tuple[str, ...], text: str | None, place: Place) -> None:
     if bool(messages) == bool(text):
         raise click.UsageError("name the messages, or say --text TEXT")
     with stored(place) as store:
-        erased, refusals = _erased_by_text(store, text) if text else _erased(store, messages)
+        erased, refusals = (
+            _erased_by_text(store, text) if text else _erased(store, list(map(store.history.message_id, messages)))
+        )
     for refusal in refusals:
         show_error(refusal)
     show_json(erased)

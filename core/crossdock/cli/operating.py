@@ -41,6 +41,9 @@ def _moment(_: click.Context, option: click.Parameter, text: str | None) -> date
     return moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
 
 
+_SHORT = 16
+"""How much of an id is shown where there is little room: its time, and enough to tell two of one moment apart."""
+
 _TIMES = ("queued_at", "received_at", "wiped_at", "oldest_waiting")
 
 
@@ -192,14 +195,25 @@ def show_all(
 
 
 def show_table(rows: list[list[str]]) -> None:
-    """Show a table; in a terminal that is too narrow for it, its last columns are left out."""
+    """Show a table; in a terminal that is too narrow for it, ids are shortened, and its last columns left out."""
     text = table(rows)
     if sys.stdout.isatty():
         width = get_terminal_size().columns
+        if max(map(len, text.split("\n"))) > width:
+            rows = _shortened(rows)
+            text = table(rows)
         while len(rows[0]) > 1 and max(map(len, text.split("\n"))) > width:
             rows = [row[:-1] for row in rows]
             text = table(rows)
     write_result(text + "\n", None)
+
+
+def _shortened(rows: list[list[str]]) -> list[list[str]]:
+    """Shorten the ids of records: the commands take the beginning of one, if it tells them apart."""
+    short = [row[0][:_SHORT] for row in rows]
+    if rows[0][0] not in ("RUN", "MESSAGE") or len(set(short)) < len(short):
+        return rows
+    return [[id_, *row[1:]] for id_, row in zip(short, rows, strict=True)]
 
 
 def brief(row: Mapping[str, Any], names: Iterable[str]) -> list[str]:

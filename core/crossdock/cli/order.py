@@ -118,6 +118,13 @@ class Order(NamedTuple):
         return self.what.limits.seconds if "seconds" in self.what.limits.model_fields_set else None
 
     @property
+    def memory_mb(self) -> int | None:
+        """The memory that the project file allows; for what it does not say, see ``timeout``."""
+        if self.stepping or not isinstance(self.what, InProject):
+            return None
+        return self.what.limits.memory_mb if "memory_mb" in self.what.limits.model_fields_set else None
+
+    @property
     def name(self) -> str:
         """What is run: the name of the workflow, or of the job's one step."""
         return self.what.workflow if isinstance(self.what, InProject) else Path(self.what).stem

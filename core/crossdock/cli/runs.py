@@ -64,7 +64,7 @@ def list_(search: "Search", place: Place, limit: int, *, as_json: bool) -> None:
 def show(run: str, place: Place, *, as_json: bool) -> None:
     """Show a run: its attempts, its steps, its error, and the states that they left."""
     with stored(place) as store:
-        show_run(store.history.run(run), as_json=as_json)
+        show_run(store.history.run(store.history.run_id(run)), as_json=as_json)
 
 
 def show_run(found: "RunDetails", *, as_json: bool) -> None:
@@ -96,7 +96,7 @@ def logs(run: str, place: Place, *, follow: bool, as_json: bool) -> None:
     With --follow it ends when the run does; Ctrl-C ends it before, with the exit code 130.
     """
     with stored(place) as store:
-        for line in store.history.lines(run, follow=follow):
+        for line in store.history.lines(store.history.run_id(run), follow=follow):
             row = plain(line)
             click.echo(json.dumps(row, ensure_ascii=False) if as_json else "  ".join(cells(row, _LINE)))
 
@@ -107,7 +107,7 @@ def logs(run: str, place: Place, *, follow: bool, as_json: bool) -> None:
 def cancel(run: str, place: Place) -> None:
     """Cancel a run: one that waits ends now, one that a worker is busy with in a few seconds."""
     with stored(place) as store:
-        state = store.cancel(run)
+        state = store.cancel(store.history.run_id(run))
     say("the run was cancelled" if state == "ended" else "the worker of the run is told to end it")
 
 
@@ -134,7 +134,7 @@ def retry(
     project = place.project()
     with existing_store(project) as store:
         repeating = Repeating(project, store, start, only_failed=only_failed)
-        chosen = list(runs) or repeating.fitting(_checked(search))
+        chosen = list(map(store.history.run_id, runs)) or repeating.fitting(_checked(search))
         if dry_run:
             for run in chosen:
                 store.history.run(run)

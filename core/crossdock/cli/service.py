@@ -17,13 +17,15 @@ from uvicorn import Server
 
 from crossdock.cli.ending import EXIT_CODES
 from crossdock.cli.operating import open_store, store_address
-from crossdock.errors import ProjectError, ServerError
+from crossdock.errors import ProjectError
 from crossdock.plugins import Plugins
 from crossdock.project.project import Project
 from crossdock.project.version import Version
 from crossdock.redaction import Redactor
 from crossdock.server.addresses import addresses_of, methods_of
 from crossdock.server.authentication import Method
+from crossdock.server.counting import count_refusal
+from crossdock.server.errors import ServerError
 from crossdock.server.inbox import inbox
 from crossdock.server.metrics import Metrics
 from crossdock.server.protocol import configuration
@@ -101,7 +103,8 @@ class Service:
         watch = Watch(store, pool.condition, metrics, _readers(project, plugins), lambda: clock.next_tick)
         addresses, waking = addresses_of(project, plugins), _Waking(store, pool.wake, plugins)
         app = inbox(addresses, waking, runs=store.history, version=version, watch=watch)
-        server = Server(configuration(app, trusted_proxies=project.serve.trusted_proxies))
+        refused = partial(count_refusal, metrics)
+        server = Server(configuration(app, trusted_proxies=project.serve.trusted_proxies, on_refusal=refused))
         server.capture_signals = nullcontext  # type: ignore[assignment] # they are ours
         told = _told_to_end()
         for part in (pool, clock, housekeeping):

@@ -2,11 +2,14 @@
 
 import json
 import logging
+import sys
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from io import FileIO, TextIOWrapper
+from typing import TYPE_CHECKING, TextIO
 
+from crossdock.worker.child import open_standard
 from crossdock.worker.forking import Forks
 
 if TYPE_CHECKING:
@@ -53,12 +56,29 @@ def _service(project: "Project", workers: int) -> "Iterator[Service]":
 
 
 def log_to_stderr(*, as_json: bool) -> None:
-    """Let the server log to standard error, a line each."""
-    handler = logging.StreamHandler()
+    """Let the server log to standard error, a line each, if that is open."""
+    open_standard()
+    handler = _ToStderr()
     handler.setFormatter(_JsonLines() if as_json else logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
     logging.basicConfig(handlers=[handler], level=logging.WARNING, force=True)
     logging.getLogger("crossdock").setLevel(logging.INFO)
     logging.captureWarnings(capture=True)
+
+
+class _ToStderr(logging.StreamHandler[TextIO]):
+    """Writes to standard error; a line that can't be written is lost, and nothing else.
+
+    Nothing is left in a buffer: the end of the process would fail at it.
+    """
+
+    def __init__(self) -> None:
+        raw = FileIO(2, "w", closefd=False)
+        super().__init__(TextIOWrapper(raw, encoding="utf-8", errors="backslashreplace", write_through=True))
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - the name is that of logging
+        """Say what is wrong with a record, unless it is that nobody reads what is said."""
+        if not isinstance(sys.exc_info()[1], OSError):
+            super().handleError(record)
 
 
 class _JsonLines(logging.Formatter):

@@ -95,7 +95,7 @@ def _received(project: "Project", message: str) -> tuple[bytes, "Headers", str]:
     from crossdock.cli.replaying import whole
 
     with existing_store(project) as store:
-        found = store.history.message(message)
+        found = store.history.message(store.history.message_id(message))
     if found.kind != "webhook":
         fix = "Name one that came to a webhook: crossdock messages list."
         raise InputError(f"the message {message} came by {found.kind}, and no filter was asked", fix=fix)

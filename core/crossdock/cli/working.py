@@ -80,6 +80,10 @@ def _prepared(order: Order, message: Message, redactor: Redactor, send: Send) ->
     given = _given(order, message)
     for fields, _ in given:
         learn(fields, plugins=plugins, redactor=redactor)  # a job's file may print them while it is imported
+    if order.memory_mb is not None:
+        from crossdock.worker.working import limit_memory  # imported late: a job alone needs none of it
+
+        limit_memory(order.memory_mb)
     loaded = (
         _of_project(order, order.what) if isinstance(order.what, InProject) else _of_job(order, order.what, message)
     )

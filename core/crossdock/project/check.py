@@ -122,7 +122,7 @@ class _ProjectCheck:
     def _of_step(self, path: Path, runs: StepDefinition) -> Iterator[Finding]:
         """Check the credentials that the job of a step uses against those that the step lists."""
         files = [] if runs.job is None else self._files.used_by(_path(self._source, runs.job))
-        needs = UseCheck(self._entries, files, self._source.file, runs.credentials)
+        needs = UseCheck(self._entries, files, self._source.file, runs.credentials, self._shape.adaptors.allows)
         yield from needs.findings()
         for name, place in needs.not_listed.items():
             message = f"{'.'.join(map(str, path))} does not list the credential {name!r}, which {place} uses"

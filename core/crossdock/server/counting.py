@@ -9,6 +9,11 @@ from crossdock.server.metrics import REQUESTS, Metrics
 _INBOX = "/inbox/"
 
 
+def count_refusal(metrics: Metrics, status: int) -> None:
+    """Count a request that was refused before anybody knew which address it was for."""
+    metrics.count(REQUESTS, "", str(status))
+
+
 class Counting:
     """An ASGI application that counts the answers of another one to what is sent to the inbox.
 

@@ -1,9 +1,17 @@
-"""Why a request to the inbox is refused, and what its sender is told."""
+"""Why a project can't be served, why a request to the inbox is refused, and what its sender is told."""
 
 from collections.abc import Mapping
 from typing import Any
 
 from crossdock.errors import CrossdockError
+
+
+class ServerError(CrossdockError):
+    """A project can't be served."""
+
+    code = "not_served"
+    fix = "Correct what is named, and start the server again."
+    outcome = "refused"
 
 
 class RequestError(CrossdockError):

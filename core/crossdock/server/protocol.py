@@ -121,6 +121,10 @@ class InboxProtocol(H11Protocol):
         """Refuse what is no HTTP: uvicorn calls this for all that h11 does not take."""
         self._refuse(self.conn.refusal or _not_http(msg))
 
+    @staticmethod
+    def on_refusal(status: int) -> None:
+        """Take note of a refusal; ``configuration`` says how."""
+
     def is_read(self) -> bool:
         """Tell whether all was read that the sender will send for this request."""
         is_whole = self.conn.refusal is None and self.conn.their_state is not h11.SEND_BODY
@@ -182,6 +186,7 @@ class InboxProtocol(H11Protocol):
         self.transport.close()
 
     def _answer(self, error: RequestError) -> None:
+        self.on_refusal(error.status)
         body = json.dumps(error.answer).encode()
         headers = {**error.headers, "content-type": "application/json", "content-length": str(len(body))}
         reason = HTTPStatus(error.status).phrase.encode()
@@ -324,6 +329,7 @@ def configuration(
     port: int = 8080,
     limits: Limits = USUAL,
     trusted_proxies: Sequence[str] = (),
+    on_refusal: Callable[[int], None] = InboxProtocol.on_refusal,
 ) -> Config:
     """Give the configuration with which uvicorn serves an application to strangers.
 
@@ -333,12 +339,14 @@ def configuration(
         port: The port to listen at; 0 takes a free one.
         limits: What a connection may take.
         trusted_proxies: The addresses and networks of proxies that may say whom a request is from.
+        on_refusal: Called with the status of each refusal of which the application never hears.
 
     Example:
         >>> from uvicorn import Server
         >>> server = Server(configuration(lambda scope, receive, send: None, port=0))
     """
-    protocol = type(InboxProtocol.__name__, (InboxProtocol,), {"limits": limits})
+    own = {"limits": limits, "on_refusal": staticmethod(on_refusal)}
+    protocol = type(InboxProtocol.__name__, (InboxProtocol,), own)
     return Config(
         app,
         host=host,

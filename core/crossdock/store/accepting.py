@@ -114,6 +114,9 @@ def run_row(new: NewRun, message: str, now: datetime, **more: Any) -> Row:
     } | more
 
 
+ID_LENGTH = 32
+
+
 def new_id(now: datetime) -> str:
     """Give an id that nobody else gives: the time first, so that new ones stand together in an index."""
     return f"{micros(now) // 1000:012x}{os.urandom(10).hex()}"

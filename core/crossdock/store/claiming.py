@@ -26,6 +26,7 @@ from sqlalchemy import (
     update,
 )
 
+from crossdock.decoding import decode
 from crossdock.error_record import error_record
 from crossdock.state import encode
 from crossdock.store import schema
@@ -77,6 +78,9 @@ _CLAIM = (
         first_started_at=func.coalesce(_run.c.first_started_at, bindparam("now")),
     )
     .returning(*_run.c)
+)
+_FAILED = select(schema.step.c.failed).where(
+    schema.step.c.run == bindparam("run"), schema.step.c.kept, schema.step.c.failed.is_not(None)
 )
 _BEGIN_ATTEMPT = insert(schema.attempt)
 _ATTEMPT = update(schema.attempt).where(
@@ -157,8 +161,10 @@ class Queue:
         now, gone = self._now(), {"outcome": error.outcome, "error_code": error.code}
         is_dead = row.attempt >= row.most_attempts and not row.cancelled
         record = error_record(error)
-        dead = {"state": "dead", "ended_at": micros(now), "error": encode(record), **gone}
-        state = dead if is_dead else back(micros(now), cancelled=row.cancelled)
+        if is_dead:
+            state = {"state": "dead", "error": encode(record), **ended(connection, lease.number, micros(now)), **gone}
+        else:
+            state = back(connection, lease.number, micros(now), cancelled=row.cancelled)
         change = update(_run).where(held, _run.c.beat == lease.beat).values(place=None, **state)
         if connection.execute(change).rowcount == 0:
             return 0
@@ -169,11 +175,17 @@ class Queue:
         return 1
 
 
-def back(now: int, *, cancelled: bool) -> dict[str, Any]:
+def back(connection: Connection, number: int, now: int, *, cancelled: bool) -> dict[str, Any]:
     """Give what changes in a run that leaves its worker before its end."""
     if cancelled:
-        return {"state": "ended", "outcome": "cancelled", "ended_at": now}
+        return {"state": "ended", "outcome": "cancelled", **ended(connection, number, now)}
     return {"state": "available", "due_at": now}
+
+
+def ended(connection: Connection, number: int, now: int) -> dict[str, Any]:
+    """Give what changes in every run that ends: when, and how many items its steps put aside."""
+    failed = connection.scalars(_FAILED, {"run": number})
+    return {"ended_at": now, "failed_items": sum(len(decode(items)) for items in failed)}
 
 
 def end_attempt(connection: Connection, number: int, fence: int, **values: Any) -> None:

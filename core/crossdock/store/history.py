@@ -11,11 +11,12 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Select, exists, func, or_, select
 
 from crossdock.store import schema
+from crossdock.store.accepting import ID_LENGTH
 from crossdock.store.database import Database
 from crossdock.store.errors import NoRecordError
 from crossdock.store.leases import is_gone
 from crossdock.store.progress import GONE_WELL
-from crossdock.store.reading import MESSAGE_FACTS, decoded, kept_steps, message_of, stored_message
+from crossdock.store.reading import MESSAGE_FACTS, cursors_of, decoded, kept_steps, message_of, stored_message
 from crossdock.store.records import (
     Attempt,
     Line,
@@ -69,6 +70,26 @@ class History:
         wanted = select(*MESSAGE_FACTS).where(*_of_messages(search))
         return (stored_message(row) for row in self._pages(wanted, _message.c.number, newest_first=True))
 
+    def run_id(self, beginning: str) -> str:
+        """Give the id of the run that begins so; what no run begins with, or is under 8 characters, stays what it is.
+
+        Raises:
+            NoRecordError: Several do.
+        """
+        return self._whole_id(_run.c.id, beginning, "runs")
+
+    def message_id(self, beginning: str) -> str:
+        """Give the id of the message that begins so; see ``run_id``."""
+        return self._whole_id(_message.c.id, beginning, "messages")
+
+    def _whole_id(self, column: Any, beginning: str, what: str) -> str:
+        found = select(column).where(column.startswith(beginning, autoescape=True)).limit(2)
+        with self._database.read() as connection:
+            ids = list(connection.scalars(found)) if 8 <= len(beginning) < ID_LENGTH else []
+        if len(ids) > 1:
+            raise NoRecordError(f"the ids of several {what} begin with {beginning!r:.100}", fix="Give more of the id.")
+        return str(ids[0]) if ids else beginning
+
     def message(self, id_: str) -> StoredMessage:
         """Give a message with its payload."""
         with self._database.read() as connection:
@@ -114,6 +135,11 @@ class History:
         with self._database.read() as connection:
             last = connection.scalar(select(func.max(newest.c.ended_at)))
         return None if last is None else moment(last)
+
+    def cursors(self, workflow: str) -> dict[str, Any]:
+        """Give where the next run of a workflow starts, by name."""
+        with self._database.read() as connection:
+            return cursors_of(connection, workflow)
 
     def lines(self, id_: str, *, follow: bool = False, pause: float = 0.5) -> Iterator[Line]:
         """Give the log of a run; what was over its limit is told at the end.

@@ -9,12 +9,11 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, and_, bindparam, delete, insert, select, update
 
-from crossdock.decoding import decode
 from crossdock.errors import printable
 from crossdock.state import encode
 from crossdock.store import schema
 from crossdock.store.accepting import Arrival, Intake
-from crossdock.store.claiming import back, end_attempt
+from crossdock.store.claiming import back, end_attempt, ended
 from crossdock.store.errors import StaleLeaseError
 from crossdock.store.records import MOST_OF_A_LINE, Again, Claimed, Finish, Line, RunState, StepEnd, micros
 
@@ -29,7 +28,6 @@ _SAME_STEP = delete(_step).where(
     _step.c.run == bindparam("run"), _step.c.fence == bindparam("fence"), _step.c.name == bindparam("name")
 )
 _NEW_STEP = insert(_step)
-_FAILED = select(_step.c.failed).where(_step.c.run == bindparam("run"), _step.c.kept, _step.c.failed.is_not(None))
 
 
 def hold(connection: Connection, claimed: Claimed) -> None:
@@ -166,7 +164,7 @@ class Ends:
             values |= {"queued_at": at, "due_at": at + int(end.again.after * 1_000_000)}
             _forget(connection, claimed, end.again)
         else:
-            values |= {"ended_at": at, "failed_items": _failed_items(connection, claimed)}
+            values |= ended(connection, claimed.number, at)
         connection.execute(_CHANGE, {"b_number": claimed.number, **values})
         end_attempt(connection, claimed.number, claimed.fence, ended_at=at, outcome=end.outcome, error_code=code)
         if end.outcome in GONE_WELL:
@@ -181,8 +179,9 @@ def give_back(connection: Connection, claimed: Claimed, now: datetime) -> None:
     """Put a run back that was not tried to its end; the attempt does not count."""
     hold(connection, claimed)
     at = micros(now)
-    cancelled = connection.scalar(_CANCELLED, {"b_number": claimed.number})
-    values = {"attempt": claimed.attempt - 1, "place": None, **back(at, cancelled=bool(cancelled))}
+    cancelled = bool(connection.scalar(_CANCELLED, {"b_number": claimed.number}))
+    change = back(connection, claimed.number, at, cancelled=cancelled)
+    values = {"attempt": claimed.attempt - 1, "place": None, **change}
     connection.execute(_CHANGE, {"b_number": claimed.number, **values})
     end_attempt(connection, claimed.number, claimed.fence, ended_at=at, outcome="interrupted")
 
@@ -200,11 +199,6 @@ def _forget(connection: Connection, claimed: Claimed, again: Again) -> None:
     """Let steps count no longer as ended: those that are named, and those that failed."""
     redone = _step.c.name.in_(list(again.forget)) | _step.c.outcome.not_in(GONE_WELL)
     connection.execute(update(_step).where(_step.c.run == claimed.number, redone).values(kept=False))
-
-
-def _failed_items(connection: Connection, claimed: Claimed) -> int:
-    """Count the items that the steps of a run put aside."""
-    return sum(len(decode(failed)) for failed in connection.scalars(_FAILED, {"run": claimed.number}))
 
 
 def _succeed_for(connection: Connection, claimed: Claimed) -> None:

@@ -8,6 +8,7 @@ from sqlalchemy import ColumnElement, Connection, RowMapping, case, insert, lite
 
 from crossdock.store import schema
 from crossdock.store.accepting import Intake, Row, arrival, insert_runs, run_row
+from crossdock.store.claiming import back
 from crossdock.store.errors import NoRecordError, RunStateError, WipedError
 from crossdock.store.reading import message_of
 from crossdock.store.records import Accepted, NewMessage, NewRun, RunState, StoredMessage, micros
@@ -39,7 +40,7 @@ def cancel(connection: Connection, run: str, now: datetime) -> RunState:
     row = _locked(connection, run)
     values: dict[str, Any] = {"cancelled": True}
     if row["state"] == "available":
-        values |= {"state": "ended", "outcome": "cancelled", "ended_at": micros(now)}
+        values |= back(connection, row["number"], micros(now), cancelled=True)
     elif row["state"] != "claimed":
         raise RunStateError(f"the run {run} has ended already", fix="There is nothing to cancel.")
     connection.execute(update(_run).where(_run.c.id == run).values(**values))

@@ -55,7 +55,7 @@ class Child(Watched):
         on_output: Callable[[str], None],
         on_orphaned: Callable[[], None],
     ) -> None:
-        _open_standard()
+        open_standard()
         ours, report = os.pipe()
         printed, output = os.pipe()
         lifeline, held = os.pipe()
@@ -120,13 +120,13 @@ class Child(Watched):
             os.killpg(self.pid, number)
 
 
-def _open_standard() -> None:
+def open_standard() -> None:
     """Open those of the descriptors 0 to 2 that are closed, so that no pipe of ours gets their number."""
     for descriptor in (0, 1, 2):
         try:
             os.fstat(descriptor)
         except OSError:
-            os.open(os.devnull, os.O_RDWR)  # it gets the lowest free number: this one
+            os.set_inheritable(os.open(os.devnull, os.O_RDWR), True)  # it gets the lowest free number: this one
 
 
 def flush() -> None:

@@ -85,7 +85,8 @@ class ForkServer:
         try:
             pid = os.fork()
         except OSError as error:  # the owner sees that nobody has the other ends
-            sys.stderr.write(f"crossdock: no process can be forked: {error.strerror}\n")
+            with suppress(OSError):  # nobody may read it
+                sys.stderr.write(f"crossdock: no process can be forked: {error.strerror}\n")
             for fd in (report, output, lifeline, status):
                 os.close(fd)
             return

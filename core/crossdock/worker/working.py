@@ -123,9 +123,14 @@ def _prepared(
     return run
 
 
+def limit_memory(memory_mb: int) -> None:
+    """Let this process take no more memory than that."""
+    resource.setrlimit(resource.RLIMIT_DATA, (memory_mb * MEGABYTE, resource.RLIM_INFINITY))
+
+
 def _limit(memory_mb: int) -> None:
     """Limit what the run may take: its memory, and how many files and sockets it may hold open."""
-    resource.setrlimit(resource.RLIMIT_DATA, (memory_mb * MEGABYTE, resource.RLIM_INFINITY))
+    limit_memory(memory_mb)
     usual, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (min(usual, MOST_FILES), most))
 

@@ -92,6 +92,14 @@ def test_more_parameters_than_a_statement_takes_are_refused_as_that(run_sql):
     assert not error.transient
 
 
+@pytest.mark.parametrize("statement", [("select %s", ["CANARY\ud800"]), ("select 1 as CANARY\ud800", [])])
+def test_half_a_character_is_refused_without_what_it_stands_in(run_sql, statement):
+    error = run_sql(postgresql.query(*statement)).error
+
+    assert isinstance(error, RecordError)
+    assert "CANARY" not in f"{error!r} {error.__cause__!r} {error.__context__!r}"
+
+
 def test_query_gives_rows_up_to_a_limit(users, run_sql):
     run = run_sql(postgresql.query("with x as (select 1 as n) select n from x where n = %s", [1], max_rows=1))
     error = run_sql(postgresql.query("select * from users", max_rows=4)).error
