@@ -201,20 +201,26 @@ def test_rt_28_a_second_server_on_the_same_store_is_refused(waiting: Served):
     assert f"process id {first.process.pid}" in second.said
 
 
-def test_a_project_that_can_not_be_run_is_refused_with_all_its_faults(served: Served):
+def test_a_project_that_can_not_be_run_is_refused_with_each_fault_once_and_its_place(served: Served):
     served.write(
         """
         credentials: {kobo: {adaptor: http, base_url: https://kobo.example.org, token: "env:KOBO_TOKEN"}}
         workflows:
           a: {steps: {load: {job: jobs/load.py, credentials: []}}}
           b: {steps: {load: {job: jobs/fine.py, credentials: [kobo]}}}
+          c: {steps: {load: {job: jobs/fine.py, credentials: [kobo]}}}
+          d: {steps: {load: {job: jobs/none.py, credentials: []}}}
         """,
         load="from crossdock import Job\njob = Job(undefined)\n",
         fine="from crossdock import Job\njob = Job(lambda state: state)\n",
+        none="from crossdock import Job\njob = Job(print())\n",
     )
 
     server = served.launch()
 
     assert server.process.wait(60) == 3
-    assert "undefined" in server.said
-    assert "KOBO_TOKEN" in server.said
+    told = [line for line in server.said.splitlines() if line[:2] == "  " and line[2:5] != "  f"]
+    assert [line.partition(": ")[0].strip() for line in told] == ["a", "b, c", "d", "fix"]
+    assert "jobs/load.py:2: NameError: name 'undefined'" in told[0]
+    assert "KOBO_TOKEN" in told[1]
+    assert "None stands where an operation belongs; while loading jobs/none.py:2" in told[2]

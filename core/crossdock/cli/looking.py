@@ -68,9 +68,8 @@ def looks(place: Place, min_free: int, host: str | None, port: int | None) -> It
 
 def shown(look: Look) -> str:
     """Show a look to people, in lines that fit a terminal."""
-    said = printable(look.said).replace("\\n", " ")
-    lines = [said] if look.fix is None else [said, f"fix: {printable(look.fix)}"]
-    text = "\n".join(wrapped(line, indent=20) for line in lines)
+    lines = [*look.said.splitlines(), *([] if look.fix is None else [f"fix: {look.fix}"])]
+    text = "\n".join(wrapped(printable(line), indent=20) for line in lines)
     return f"{'well' if look.is_well else 'FAULT':7}{look.part:13}{text[20:]}"
 
 

@@ -55,10 +55,24 @@ def _service(project: "Project", workers: int) -> "Iterator[Service]":
 def log_to_stderr(*, as_json: bool) -> None:
     """Let the server log to standard error, a line each."""
     handler = logging.StreamHandler()
-    handler.setFormatter(_JsonLines() if as_json else logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+    handler.setFormatter(_JsonLines() if as_json else _TextLines())
     logging.basicConfig(handlers=[handler], level=logging.WARNING, force=True)
     logging.getLogger("crossdock").setLevel(logging.INFO)
     logging.captureWarnings(capture=True)
+
+
+class _TextLines(logging.Formatter):
+    """Writes a record as a line for people, with the ids that the commands of an operator take."""
+
+    _ABOUT = ("run", "message_id", "attempt", "error", "duplicate")
+
+    def __init__(self) -> None:
+        super().__init__("%(asctime)s %(levelname)s %(message)s")
+
+    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 - the name is that of logging
+        """Give the line of a record; what it does not know, or is false, is left out."""
+        about = [f"{key}={value}" for key in self._ABOUT if (value := getattr(record, key, None))]
+        return "  ".join([super().formatMessage(record), *about])
 
 
 class _JsonLines(logging.Formatter):
@@ -66,7 +80,7 @@ class _JsonLines(logging.Formatter):
 
     _ABOUT = (
         *("address", "inbox", "message_id", "run", "runs", "duplicate", "trace"),
-        *("workflow", "attempt", "outcome", "state", "trigger", "tick"),
+        *("workflow", "attempt", "outcome", "error", "state", "trigger", "tick"),
     )
 
     def format(self, record: logging.LogRecord) -> str:

@@ -3,7 +3,7 @@
 from typing import NamedTuple
 
 from crossdock.server.address import Address
-from crossdock.server.authentication import authenticate, challenge
+from crossdock.server.authentication import authenticate, challenge, doubt
 from crossdock.server.errors import RequestError
 from crossdock.server.headers import Headers, describe_request, only_value
 from crossdock.store.records import NewMessage
@@ -23,6 +23,10 @@ class Delivery(NamedTuple):
     def is_allowed(self, address: Address) -> bool:
         """Tell whether its sender may send to an address; where no method is set, nobody has proved anything."""
         return authenticate(address.methods, self.headers, self.body, now=self.now) is not None
+
+    def doubt(self, address: Address) -> str:
+        """Say for the operator why it may not be sent to an address."""
+        return doubt(address.methods, self.headers, self.body, now=self.now)
 
     def message(self, address: Address, version: str) -> NewMessage:
         """Give the message that is kept of it.
