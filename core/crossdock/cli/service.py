@@ -101,7 +101,7 @@ class Service:
         clock = Clock(project, version, store, on_tick=pool.wake)
         silence = Silence(project, version, store, on_notice=pool.wake)
         housekeeping = Housekeeping(store, pool.wake, silence)
-        watch = Watch(store, pool.condition, metrics, _readers(project, plugins), lambda: clock.next_tick)
+        watch = Watch(store, pool.condition, metrics, readers_of(project, plugins), lambda: clock.next_tick)
         addresses, waking = addresses_of(project, plugins), _Waking(store, pool.wake, plugins)
         app = inbox(addresses, waking, runs=store.history, version=version, watch=watch)
         server = Server(configuration(app, trusted_proxies=project.serve.trusted_proxies))
@@ -145,7 +145,7 @@ def _refuse_file(project: Project) -> None:
         raise OneMachineError("the store is a file of SQLite, which belongs to one server, with its own workers")
 
 
-def _readers(project: Project, plugins: Plugins) -> Mapping[str, Method]:
+def readers_of(project: Project, plugins: Plugins) -> Mapping[str, Method]:
     """Give how somebody proves that it may see more of the metrics than totals."""
     metrics = project.serve.metrics
     return {} if metrics is None else methods_of(metrics.auth, plugins, "auth of serve.metrics")
