@@ -1,6 +1,7 @@
 """What becomes of runs when their server, or its fork server, ends: as told, or by SIGKILL."""
 
 import os
+import re
 import signal
 import socket
 import threading
@@ -199,6 +200,19 @@ def test_rt_28_a_second_server_on_the_same_store_is_refused(waiting: Served):
 
     assert second.process.wait(60) == 3
     assert f"process id {first.process.pid}" in second.said
+
+
+def test_a_log_for_people_names_the_run_its_message_and_what_went_wrong(served: Served):
+    served.write(ONE_STEP, load="from crossdock import Job\njob = Job(lambda state: state.data['gone'])\n")
+    server = served.launch("--log-format", "text")
+    served.address = until(lambda: re.findall(r"is served at (\S+)\n", server.said), "the server's readiness")[0]
+
+    run = served.sent("visits", {"name": "Amina"}).run
+
+    said = f"WARNING the run of visits: failed, ended  run={run.id}  message_id={run.message}  attempt=1  error=job_exception"
+    until(lambda: f" {said}\n" in server.said, "the line")
+    assert f"INFO inbox visits: a message was accepted  message_id={run.message}\n" in server.said
+    assert "Amina" not in server.said
 
 
 def test_a_project_that_can_not_be_run_is_refused_with_each_fault_once_and_its_place(served: Served):

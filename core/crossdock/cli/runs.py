@@ -101,7 +101,7 @@ def logs(run: str, place: Place, *, follow: bool, as_json: bool) -> None:
             row = plain(line)
             click.echo(json.dumps(row, ensure_ascii=False) if as_json else "  ".join(cells(row, _LINE)))
         ended = store.history.run(run).run.outcome
-    if ended not in (None, "success"):
+    if ended not in (None, "success") and not as_json:
         say(f"the run is over: {ended}; crossdock runs show {run} says why")
 
 
