@@ -5,6 +5,7 @@ import re
 import signal
 import socket
 import threading
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from fix_command import is_gone, parent_of
@@ -204,7 +205,7 @@ def test_rt_28_a_second_server_on_the_same_store_is_refused(waiting: Served):
 
 def test_a_log_for_people_names_the_run_its_message_and_what_went_wrong(served: Served):
     served.write(ONE_STEP, load="from crossdock import Job\njob = Job(lambda state: state.data['gone'])\n")
-    server = served.launch("--log-format", "text")
+    server = served.launch("--log-format", "text", env={"TZ": "Asia/Tokyo"})
     served.address = until(lambda: re.findall(r"is served at (\S+)\n", server.said), "the server's readiness")[0]
 
     run = served.sent("visits", {"name": "Amina"}).run
@@ -212,6 +213,7 @@ def test_a_log_for_people_names_the_run_its_message_and_what_went_wrong(served: 
     said = f"WARNING the run of visits: failed, ended  run={run.id}  message_id={run.message}  attempt=1  error=job_exception"
     until(lambda: f" {said}\n" in server.said, "the line")
     assert f"INFO inbox visits: a message was accepted  message_id={run.message}\n" in server.said
+    assert datetime.now(UTC) - datetime.fromisoformat(server.said.partition(" ")[0]) < timedelta(hours=1)
     assert "Amina" not in server.said
 
 

@@ -62,17 +62,14 @@ def log_to_stderr(*, as_json: bool) -> None:
 
 
 class _TextLines(logging.Formatter):
-    """Writes a record as a line for people, with the ids that the commands of an operator take."""
+    """Writes a record as a line for people, with the ids that the commands of an operator take, and the time in UTC as theirs."""
 
     _ABOUT = ("run", "message_id", "attempt", "error", "duplicate")
-
-    def __init__(self) -> None:
-        super().__init__("%(asctime)s %(levelname)s %(message)s")
 
     def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 - the name is that of logging
         """Give the line of a record; what it does not know, or is false, is left out."""
         about = [f"{key}={value}" for key in self._ABOUT if (value := getattr(record, key, None))]
-        return "  ".join([super().formatMessage(record), *about])
+        return "  ".join([f"{_at(record)} {record.levelname} {record.message}", *about])
 
 
 class _JsonLines(logging.Formatter):
@@ -85,9 +82,12 @@ class _JsonLines(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         """Give the line of a record."""
-        at = datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds")
         about = {key: value for key in self._ABOUT if (value := getattr(record, key, None)) is not None}
-        line = {"at": at, "level": record.levelname.lower(), "event": getattr(record, "event", "log")}
+        line = {"at": _at(record), "level": record.levelname.lower(), "event": getattr(record, "event", "log")}
         said = {"logger": record.name, "message": record.getMessage()}
         traceback = {} if record.exc_info is None else {"traceback": self.formatException(record.exc_info)}
         return json.dumps({**line, **said, **about, **traceback}, ensure_ascii=False)
+
+
+def _at(record: logging.LogRecord) -> str:
+    return datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds")
