@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from crossdock.server.address import Address
+from crossdock.server.address import Address, runs_of
 from crossdock.server.authentication import authenticate, challenge, doubt
 from crossdock.server.errors import RequestError
 from crossdock.server.headers import Headers, describe_request, only_value
@@ -44,7 +44,7 @@ class Delivery(NamedTuple):
         return NewMessage(
             source=address.name,
             body=self.body,
-            runs=address.runs(payload, request, version),
+            runs=runs_of(address.targets, payload, request, version),
             content_type=kind.decode("latin-1"),
             headers=_trace(self.headers),
             request=request,

@@ -17,7 +17,7 @@ from cronsim import CronSim
 
 from crossdock.project.project import Project
 from crossdock.project.triggers import Cron
-from crossdock.server.address import Address
+from crossdock.server.address import runs_of
 from crossdock.server.addresses import target
 from crossdock.store.errors import StoreError
 from crossdock.store.records import NewMessage, Search
@@ -180,7 +180,7 @@ class Clock:
             body=b"{}",
             content_type="application/json",
             request=request,
-            runs=Address("", [starts]).runs(None, request, self._version()),
+            runs=runs_of([starts], None, request, self._version()),
             idempotency_key=tick.isoformat(),
             received_at=tick,
         )
