@@ -8,6 +8,8 @@ from urllib.error import HTTPError
 from urllib.request import urlopen
 
 import pytest
+from crossdock.store.store import Store
+from fix_operate import accept
 from fix_serve import Served, until
 
 PROJECT = """
@@ -79,3 +81,14 @@ def test_in_01_a_store_that_was_moved_and_is_back_goes_on_where_it_was(served: S
 
     assert served.sent("visits", {"id": 2}).run.outcome == "success"
     assert served.file("load.txt") == ["1", "2"]
+
+
+def test_a_store_is_the_same_one_for_a_process_that_goes_to_another_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.chdir(tmp_path)
+    with Store("sqlite:///store.db") as store:
+        accept(store)
+        monkeypatch.chdir("/")
+
+        assert accept(store)

@@ -56,6 +56,8 @@ class Database:
         """The file of SQLite."""
         self.name = str(self.file) if self.is_sqlite else parsed.render_as_string(hide_password=True)
         """What messages call it."""
+        self._path = os.path.abspath(self.name)
+        """Where the file of SQLite is, whatever folder the process goes to."""
         self._opened: tuple[int, int] | None = None
         """Which file of SQLite it writes to: one that was put in its place since then is another one."""
         target = parsed.set(drivername="sqlite+pysqlite", database=self.name) if self.is_sqlite else _psycopg(parsed)
@@ -148,7 +150,7 @@ class Database:
         """
         if self.file is None:
             return
-        found = _identity(self.name)
+        found = _identity(self._path)
         self._opened = self._opened or found
         if found is None or found != self._opened:
             raise StoreUnavailableError(
