@@ -1,7 +1,10 @@
 """Cron triggers, with a clock that the tests turn."""
 
+import sqlite3
 import textwrap
+import threading
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -120,6 +123,42 @@ def test_rt_31_times_at_which_the_run_before_goes_on_are_skipped(
     day.pass_(hours=1)
     clock.look()
     assert fired(store) == ["2024-05-02 11:00", "2024-05-02 14:00"]
+
+
+def test_rt_31_a_time_waits_while_the_store_can_not_be_read_and_the_clock_goes_on(
+    make_clock: MakeClock, store: Store, day: Day, tmp_path: Path, caplog: pytest.LogCaptureFixture
+):
+    clock = make_clock(HOURLY)
+    day.pass_(hours=1)
+
+    with closing(sqlite3.connect(tmp_path / "store.db")) as other:
+        other.execute("ALTER TABLE run RENAME TO away")
+        clock.look()
+        other.execute("ALTER TABLE away RENAME TO run")
+
+    assert [record.event for record in caplog.records] == ["tick_waits"]
+    assert fired(store) == []
+    clock.look()
+    assert fired(store) == ["2024-05-02 11:00"]
+
+
+def test_a_fault_does_not_end_the_clock(
+    make_clock: MakeClock, store: Store, day: Day, tmp_path: Path, caplog: pytest.LogCaptureFixture
+):
+    make_clock(HOURLY)
+    asked = threading.Event()
+
+    def version() -> str:
+        asked.set()
+        raise RuntimeError("a fault")
+
+    clock = Clock(read_project(tmp_path), version, store, now=day)
+    day.pass_(hours=1)
+    clock.start()
+    assert asked.wait(30)
+    clock.stop()
+
+    assert [record.event for record in caplog.records] == ["fault"]
 
 
 def test_with_overlap_queue_each_time_starts_a_run(make_clock: MakeClock, store: Store, day: Day):

@@ -105,8 +105,21 @@ def test_t2_who_fails_too_often_is_not_asked_again_for_a_while(start_server):
     assert (answer.status, answer.error) == (429, "too_many_failures")
     assert 0 < int(answer.headers["retry-after"]) <= 60
     assert answer.json["retry_after"] == int(answer.headers["retry-after"])
-    assert server.logged().count("missing or wrong credentials from 127.0.0.1") == 5
+    assert server.logged().count("a request from 127.0.0.1 has wrong credentials") == 5
+    assert server.logged().count("all from 127.0.0.1 gets 429 for a minute") == 1
     assert "wrong-key" not in server.logged()
+
+
+def test_the_log_says_which_request_was_refused_and_why_without_its_body(start_server):
+    server = start_server('Address("key", methods={"key": ApiKey("right-key")}, max_bytes=50)')
+
+    server.post("/inbox/key", b'{"name": Amina}', KEY)
+    server.post("/inbox/key", b'{"name": "%s"}' % (b"A" * 50), KEY)
+    server.post("/inbox/key", b"{}")
+
+    for said in ("got 400: invalid_json", "got 413: too_large", "has no credentials"):
+        assert server.logged().count(f"inbox key: a request from 127.0.0.1 {said}") == 1
+    assert "Amina" not in server.logged()
 
 
 def github(body, secret=b"hmac-secret"):

@@ -51,7 +51,7 @@ def test_lists_are_filtered_and_have_no_payload(operated_store: Store, crossdock
     ("command", "heads"),
     [
         ("runs list", "RUN WORKFLOW STATE OUTCOME QUEUED (UTC) ERROR"),
-        ("messages list", "MESSAGE KIND SOURCE RECEIVED (UTC) BYTES ERASED (UTC)"),
+        ("messages list", "MESSAGE RECEIVED (UTC) SOURCE KIND BYTES ERASED (UTC)"),
         ("dead list", "RUN WORKFLOW STATE OUTCOME QUEUED (UTC) ERROR ATTEMPT"),
         ("stats", "WORKFLOW WAITING RUNNING DEAD ENDED FAILED ITEMS"),
     ],
@@ -195,3 +195,28 @@ def test_the_store_of_another_environment_is_another_one(operated: Served, cross
 
     assert (here.returncode, "nothing" in here.stderr or "store" in here.stderr) == (3, True)
     assert [listed["id"] for listed in there.json] == [run]
+
+
+def test_the_log_of_a_run_that_did_not_end_well_says_where_the_error_is(operated: Served, crossdock: Crossdock):
+    operated.start()
+    failed = operated.sent("visits", {"id": 7}).run
+
+    done = crossdock("runs", "logs", failed.id)
+
+    assert failed.outcome == "failed"
+    assert done.stderr == f"the run is over: failed; crossdock runs show {failed.id} says why\n"
+    assert crossdock("runs", "logs", failed.id, "--json").stderr == ""
+
+
+def test_an_empty_list_says_so_in_a_terminal_and_nothing_to_programs(
+    operated_store: Store, start_crossdock: StartCrossdock, crossdock: Crossdock
+):
+    end, terminal = pty.openpty()
+
+    process = start_crossdock("dead", "list", stdout=terminal)
+
+    assert process.communicate(timeout=60)[1] == "there is none\n"
+    os.close(terminal)
+    os.close(end)
+    done = crossdock("dead", "list")
+    assert (done.stdout, done.stderr) == ("", "")

@@ -11,7 +11,7 @@ from typing import Any
 from crossdock.store.records import NewMessage, Search
 from crossdock.store.store import Store
 from fix_command import Crossdock, Done
-from fix_operate import ON_SQLITE, accept, given_up
+from fix_operate import CHECK, LOAD, ON_SQLITE, PROJECT, accept, given_up
 from fix_serve import STORE, Served
 from fix_store import Process
 
@@ -193,3 +193,45 @@ def test_a_store_that_is_damaged_is_told(operated_store: Store, operated: Served
     [look] = [look for look in done.json if look["part"] == "store"]
     assert not look["is_well"]
     assert "backup" in look["fix"]
+
+
+@ON_SQLITE
+def test_doctor_tells_that_senders_are_refused_since_too_much_waits(
+    operated: Served, operated_store: Store, crossdock: Crossdock
+):
+    operated.write(f"serve: {{max_pending: 2}}\n{PROJECT}", check=CHECK, load=LOAD)
+    accept(operated_store)
+    assert look_at(crossdock("doctor", "--port", "0", "--json"), "work")["is_well"]
+
+    accept(operated_store)
+
+    look = look_at(crossdock("doctor", "--port", "0", "--json"), "work")
+    assert not look["is_well"]
+    assert "max_pending allows 2: senders get 503" in look["said"]
+
+
+@ON_SQLITE
+def test_doctor_finds_a_secret_of_senders_that_is_missing_and_who_needs_none(
+    operated: Served, operated_store: Store, crossdock: Crossdock
+):
+    assert "everybody may send to visits" in look_at(crossdock("doctor", "--json"), "senders")["said"]
+    operated.write(PROJECT.replace("webhook: visits", 'webhook: visits, auth: {api_key: "env:VISITS_KEY"}'))
+
+    missing = look_at(crossdock("doctor", "--json"), "senders")
+    there = look_at(crossdock("doctor", "--json", env={"VISITS_KEY": "s3cret-key"}), "senders")
+
+    assert not missing["is_well"]
+    assert "VISITS_KEY" in missing["said"]
+    assert there["is_well"]
+    assert "nobody may send without" in there["said"]
+
+
+@ON_SQLITE
+def test_doctor_shows_what_has_several_lines_as_lines(operated: Served, operated_store: Store, crossdock: Crossdock):
+    (operated.folder / "jobs" / "load.py").write_text("from crossdock import Jub\n", encoding="utf-8")
+
+    lines = crossdock("doctor", "--port", "0").stdout.splitlines()
+
+    told = lines.index("FAULT  jobs         what the project is to run can't be loaded:")
+    assert lines[told + 1].startswith(" " * 22 + "visits: jobs/load.py:1: ImportError: ")
+    assert all(line[:20].strip() == "" or line[:5] in ("well ", "FAULT") for line in lines)

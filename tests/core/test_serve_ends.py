@@ -1,11 +1,13 @@
 """What becomes of runs when their server, or its fork server, ends: as told, or by SIGKILL."""
 
 import os
+import re
 import signal
 import socket
 import subprocess
 import threading
 from contextlib import suppress
+from datetime import UTC, datetime, timedelta
 from urllib.request import urlopen
 
 import pytest
@@ -253,20 +255,40 @@ def test_rt_28_a_second_server_on_the_same_store_is_refused(waiting: Served):
     assert f"process id {first.process.pid}" in second.said
 
 
-def test_a_project_that_can_not_be_run_is_refused_with_all_its_faults(served: Served):
+def test_a_log_for_people_names_the_run_its_message_and_what_went_wrong(served: Served):
+    served.write(ONE_STEP, load="from crossdock import Job\njob = Job(lambda state: state.data['gone'])\n")
+    server = served.launch("--log-format", "text", env={"TZ": "Asia/Tokyo"})
+    served.address = until(lambda: re.findall(r"is served at (\S+)\n", server.said), "the server's readiness")[0]
+
+    run = served.sent("visits", {"name": "Amina"}).run
+
+    said = f"WARNING the run of visits: failed, ended  run={run.id}  message_id={run.message}  attempt=1  error=job_exception"
+    until(lambda: f" {said}\n" in server.said, "the line")
+    assert f"INFO inbox visits: a message was accepted  message_id={run.message}\n" in server.said
+    assert datetime.now(UTC) - datetime.fromisoformat(server.said.partition(" ")[0]) < timedelta(hours=1)
+    assert "Amina" not in server.said
+
+
+def test_a_project_that_can_not_be_run_is_refused_with_each_fault_once_and_its_place(served: Served):
     served.write(
         """
         credentials: {kobo: {adaptor: http, base_url: https://kobo.example.org, token: "env:KOBO_TOKEN"}}
         workflows:
           a: {steps: {load: {job: jobs/load.py, credentials: []}}}
           b: {steps: {load: {job: jobs/fine.py, credentials: [kobo]}}}
+          c: {steps: {load: {job: jobs/fine.py, credentials: [kobo]}}}
+          d: {steps: {load: {job: jobs/none.py, credentials: []}}}
         """,
         load="from crossdock import Job\njob = Job(undefined)\n",
         fine="from crossdock import Job\njob = Job(lambda state: state)\n",
+        none="from crossdock import Job\njob = Job(print())\n",
     )
 
     server = served.launch()
 
     assert server.process.wait(60) == 3
-    assert "undefined" in server.said
-    assert "KOBO_TOKEN" in server.said
+    told = [line for line in server.said.splitlines() if line[:2] == "  " and line[2:5] != "  f"]
+    assert [line.partition(": ")[0].strip() for line in told] == ["a", "b, c", "d", "fix"]
+    assert "jobs/load.py:2: NameError: name 'undefined'" in told[0]
+    assert "KOBO_TOKEN" in told[1]
+    assert "None stands where an operation belongs; while loading jobs/none.py:2" in told[2]

@@ -145,6 +145,7 @@ def test_wrong_credentials_are_refused_and_not_taken_for_none(watched, path):
     refused = page(watched.address + path, {"x-api-key": "watch-s3cre"})
 
     assert (refused.status, refused.json["error"]) == (401, "unauthorized")
+    assert watched.servers[0].logged(f"{path}: a request from 127.0.0.1 has wrong credentials")["level"] == "warning"
     for _ in range(30):
         page(watched.address + path, {"x-api-key": "watch-s3cre"})
     assert page(watched.address + path, KEY).status == 429

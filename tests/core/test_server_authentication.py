@@ -11,7 +11,7 @@ from statistics import median
 import pytest
 from crossdock.errors import CredentialError
 from crossdock.server.auth_setting import read_methods
-from crossdock.server.authentication import ApiKey, Basic, Hmac, StandardWebhooks, authenticate, challenge
+from crossdock.server.authentication import ApiKey, Basic, Hmac, StandardWebhooks, authenticate, challenge, doubt
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from standardwebhooks import Webhook, WebhookVerificationError
@@ -189,6 +189,24 @@ def test_in_28_a_body_that_is_not_utf_8_has_a_signature_too():
 @pytest.mark.parametrize(("late", "held"), [(-299, True), (299, True), (-301, False), (301, False)])
 def test_in_29_a_signature_holds_for_five_minutes_in_both_directions(late, held):
     assert (who(webhook(signature(WHSEC)), now=NOW + late) is not None) is held
+
+
+@pytest.mark.parametrize(
+    ("headers", "said"),
+    [
+        (
+            webhook(signature(WHSEC, at=NOW - 4000), at=b"1699996000"),
+            "a right signature whose time is 4000 s behind the",
+        ),
+        (webhook(signature(WHSEC, at=NOW + 400), at=b"1700000400"), "a right signature whose time is 400 s before the"),
+        (webhook(signature(OTHER, at=NOW - 4000), at=b"1699996000"), "wrong credentials"),
+        ([(b"X-API-Key", b"another")], "wrong credentials"),
+        ([(b"Accept", b"*/*")], "no credentials"),
+    ],
+)
+def test_in_29_the_operator_is_told_that_a_clock_is_wrong_and_the_sender_nothing(headers, said):
+    assert who(headers) is None
+    assert doubt(METHODS, headers, BODY, now=NOW).startswith(said)
 
 
 @pytest.mark.parametrize(

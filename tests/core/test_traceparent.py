@@ -183,8 +183,10 @@ def test_every_line_of_the_log_is_an_object_without_payload(served: Served):
 
     assert "Asha" not in server.said
     assert all({"at", "level", "event", "logger", "message"} <= line.keys() for line in lines)
-    assert [line["event"] for line in lines] == ["ready", "message_accepted", "run_ended", "ending", "ended"]
-    [accepted, ended] = lines[1:3]
+    events = {line["event"]: line for line in lines}
+    assert [*events] == [line["event"] for line in lines]
+    assert events.keys() == {"ready", "message_accepted", "run_ended", "request_refused", "ending", "ended"}
+    accepted, ended = events["message_accepted"], events["run_ended"]
     assert accepted["runs"] == [ended["run"]] == [details.run.id]
     assert accepted["message_id"] == ended["message_id"] == details.run.message
     assert (ended["outcome"], ended["state"], ended["attempt"]) == ("failed", "ended", 1)

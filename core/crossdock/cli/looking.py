@@ -14,11 +14,13 @@ from urllib.request import urlopen
 
 from crossdock.cli.ending import wrapped
 from crossdock.cli.operating import Place, existing_store
-from crossdock.cli.service import check_jobs, listen_at
+from crossdock.cli.service import check_jobs, listen_at, readers_of
 from crossdock.errors import CrossdockError, printable
+from crossdock.plugins import Plugins
 from crossdock.project import project_file
 from crossdock.project.check import check_project
 from crossdock.project.project import Project
+from crossdock.server.addresses import addresses_of
 from crossdock.server.errors import ServerError
 from crossdock.store.lock import server_of
 from crossdock.store.records import Search, StoredRun
@@ -58,6 +60,7 @@ def looks(place: Place, min_free: int, host: str | None, port: int | None) -> It
         yield Look("store", is_well=False, said=f"it is not known: {error.message}", fix=error.fix)
         return
     yield _of_jobs(project)
+    yield _of_senders(project)
     try:
         with existing_store(project) as store:
             yield from _of_store(project, store, min_free)
@@ -69,9 +72,8 @@ def looks(place: Place, min_free: int, host: str | None, port: int | None) -> It
 
 def shown(look: Look) -> str:
     """Show a look to people, in lines that fit a terminal."""
-    said = printable(look.said).replace("\\n", " ")
-    lines = [said] if look.fix is None else [said, f"fix: {printable(look.fix)}"]
-    text = "\n".join(wrapped(line, indent=20) for line in lines)
+    lines = [*look.said.splitlines(), *([] if look.fix is None else [f"fix: {look.fix}"])]
+    text = "\n".join(wrapped(printable(line), indent=20) for line in lines)
     return f"{'well' if look.is_well else 'FAULT':7}{look.part:13}{text[20:]}"
 
 
@@ -92,6 +94,22 @@ def _of_jobs(project: Project) -> Look:
     except CrossdockError as error:
         return Look("jobs", is_well=False, said=error.message, fix=error.fix)
     return Look("jobs", is_well=True, said="a fork server starts, and loads them with their credentials")
+
+
+def _of_senders(project: Project) -> Look:
+    """Read the secrets of senders as a server does before it begins, and tell who may send without one."""
+    plugins = Plugins()
+    plugins.load()
+    try:
+        addresses = addresses_of(project, plugins)
+        readers_of(project, plugins)
+    except CrossdockError as error:
+        return Look("senders", is_well=False, said=error.message, fix=error.fix)
+    of_all = ", ".join(address.name for address in addresses if address.enabled and not address.methods)
+    said = (
+        f"everybody may send to {of_all}: no auth" if of_all else "nobody may send without a key, password or signature"
+    )
+    return Look("senders", is_well=True, said=said)
 
 
 def _of_store(project: Project, store: Store, min_free: int) -> Iterator[Look]:
@@ -142,7 +160,11 @@ def _of_work(project: Project, store: Store) -> Look:
         said = f"{len(stuck)} in work are stuck, the first is {stuck[0]}"
         fix = "Start the server, which takes up what another one left; if it runs, look at its log, and start it again."
         return Look("work", is_well=False, said=said, fix=fix)
-    waiting = sum(of_workflow.waiting for of_workflow in store.history.stats())
+    waiting, most = sum(of_workflow.waiting for of_workflow in store.history.stats()), project.serve.max_pending
+    if waiting >= most:
+        said = f"{waiting} runs wait, and max_pending allows {most}: senders get 503"
+        fix = "See what takes so long with `crossdock runs list --outcome claimed`, or allow more: serve: {max_pending: …}."
+        return Look("work", is_well=False, said=said, fix=fix)
     return Look("work", is_well=True, said=f"{waiting} runs wait, and none in work is stuck")
 
 
@@ -155,9 +177,11 @@ def _is_late(project: Project, store: Store, run: StoredRun) -> bool:
 
 
 def _of_dead(store: Store) -> Look:
-    dead = sum(of_workflow.dead for of_workflow in store.history.stats())
+    stats = store.history.stats()
+    dead, failed = sum(one.dead for one in stats), sum(one.failed_items for one in stats)
     if not dead:
-        return Look("runs", is_well=True, said="none is dead")
+        kept = f", and {failed} failed items are kept: `crossdock runs list --outcome partial`" if failed else ""
+        return Look("runs", is_well=True, said=f"none is dead{kept}")
     return Look(
         "runs",
         is_well=False,

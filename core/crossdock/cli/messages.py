@@ -29,9 +29,9 @@ if TYPE_CHECKING:
 
 _HEADS = {
     "MESSAGE": "id",
-    "KIND": "kind",
-    "SOURCE": "source",
     "RECEIVED (UTC)": "received_at",
+    "SOURCE": "source",
+    "KIND": "kind",
     "BYTES": "size",
     "ERASED (UTC)": "wiped_at",
 }

@@ -190,6 +190,8 @@ def show_all(
         show_json(rows)
     elif rows:
         show_table([list(heads), *(brief(row, heads.values()) for row in rows)])
+    elif sys.stdout.isatty():
+        say("there is none")
     if len(found) > limit:
         say(f"there are more than {limit}; --limit shows more of them")
 

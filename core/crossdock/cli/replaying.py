@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING, Any
 
 from crossdock.project.triggers import Webhook
-from crossdock.server.address import Address, Target
+from crossdock.server.address import Target, runs_of
 from crossdock.server.addresses import target
 from crossdock.store.errors import RunStateError, WipedError
 from crossdock.store.records import NewRun, Search, StoredMessage
@@ -49,7 +49,7 @@ class Replaying:
     def _runs(self, message: StoredMessage, body: bytes) -> list[NewRun]:
         data = self._data(message, body)
         targets = self._listening(message.source) if message.kind == "webhook" else self._before(message.id)
-        runs = Address(message.source, targets).runs(data, message.request or {}, self._version)
+        runs = runs_of(targets, data, message.request or {}, self._version)
         if not runs:
             fix = "Look at the filters of the triggers, and whether one is switched on that takes it."
             raise RunStateError(f"no workflow of the project takes the message {message.id}", fix=fix)

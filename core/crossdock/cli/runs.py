@@ -78,7 +78,8 @@ def _show(details: dict[str, Any]) -> None:
     run, error = details["run"], details["error"]
     show_facts({name: value for name, value in run.items() if name != "number"} | {"trace": details["trace"]})
     show_rows("attempts", details["attempts"], ["attempt", "worker", "started_at", "ended_at", "outcome", "error_code"])
-    show_rows("steps", details["steps"], ["step", "outcome", "error_code", "seconds"])
+    steps = [step | {"seconds": round(step["seconds"] or 0, 3)} for step in details["steps"]]
+    show_rows("steps", steps, ["step", "outcome", "error_code", "seconds"])
     if error:
         show_payload("error", error)
     if details["final"] is not None:
@@ -99,6 +100,9 @@ def logs(run: str, place: Place, *, follow: bool, as_json: bool) -> None:
         for line in store.history.lines(store.history.run_id(run), follow=follow):
             row = plain(line)
             click.echo(json.dumps(row, ensure_ascii=False) if as_json else "  ".join(cells(row, _LINE)))
+        ended = store.history.run(run).run.outcome
+    if ended not in (None, "success") and not as_json:
+        say(f"the run is over: {ended}; crossdock runs show {run} says why")
 
 
 @runs.command()

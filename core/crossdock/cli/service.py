@@ -1,13 +1,14 @@
 """Service: a project that is served: its inbox, its clock, its workers, and the signals that end them."""
 
 import asyncio
+import errno
 import gc
 import logging
 import os
 import pickle
 import signal
 import socket
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from concurrent.futures import Future
 from contextlib import nullcontext
 from functools import partial
@@ -42,6 +43,8 @@ from crossdock.worker.pool import Pool
 from crossdock.worker.silence import Silence
 
 _logger = logging.getLogger("crossdock.serve")
+
+_OTHER_PORT = "Stop what uses the port, or choose another one: --port."
 
 
 class Service:
@@ -100,7 +103,7 @@ class Service:
         clock = Clock(project, version, store, on_tick=pool.wake)
         silence = Silence(project, version, store, on_notice=pool.wake)
         housekeeping = Housekeeping(store, pool.wake, silence)
-        watch = Watch(store, pool.condition, metrics, _readers(project, plugins), lambda: clock.next_tick)
+        watch = Watch(store, pool.condition, metrics, readers_of(project, plugins), lambda: clock.next_tick)
         addresses, waking = addresses_of(project, plugins), _Waking(store, pool.wake, plugins)
         app = inbox(addresses, waking, runs=store.history, version=version, watch=watch)
         refused = partial(count_refusal, metrics)
@@ -145,7 +148,7 @@ def _refuse_file(project: Project) -> None:
         raise OneMachineError("the store is a file of SQLite, which belongs to one server, with its own workers")
 
 
-def _readers(project: Project, plugins: Plugins) -> Mapping[str, Method]:
+def readers_of(project: Project, plugins: Plugins) -> Mapping[str, Method]:
     """Give how somebody proves that it may see more of the metrics than totals."""
     metrics = project.serve.metrics
     return {} if metrics is None else methods_of(metrics.auth, plugins, "auth of serve.metrics")
@@ -177,9 +180,11 @@ def listen_at(host: str, port: int) -> socket.socket:
         family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
         return socket.create_server((host, port), family=family, backlog=1024)
     except OSError as error:
-        reason = error.strerror or str(error)
+        reason = str(error.strerror).partition(" (while")[0]  # where it was bound to is said already
         message = f"the server can't listen at {host}, port {port}: {reason}"
-        raise ServerError(message, fix="Stop what uses the port, or choose another one: --port.") from None
+        is_elsewhere = isinstance(error, socket.gaierror) or error.errno == errno.EADDRNOTAVAIL
+        fix = "Name an address of this machine: --host." if is_elsewhere else _OTHER_PORT
+        raise ServerError(message, fix=fix) from None
 
 
 def check_jobs(forks: Forks) -> None:
@@ -203,8 +208,15 @@ def check_jobs(forks: Forks) -> None:
     if faults is None:
         raise ProjectError(redactor(f"the jobs can't be loaded: {''.join(printed) or 'their process ended'}"))
     if faults:
-        listed = "".join(f"\n  {fault['message']}\n    fix: {fault['fix']}" for fault in faults)
-        raise ProjectError(redactor(f"what the project is to run can't be loaded:{listed}"))
+        raise ProjectError(redactor(f"what the project is to run can't be loaded:{_listed(faults)}"))
+
+
+def _listed(faults: Iterable[Mapping[str, str]]) -> str:
+    """List each fault once, behind the workflows that have it."""
+    having = dict[tuple[str, str], list[str]]()
+    for fault in faults:
+        having.setdefault((fault["message"], fault["fix"]), []).append(fault["workflow"])
+    return "".join(f"\n  {', '.join(names)}: {said}\n    fix: {fix}" for (said, fix), names in having.items())
 
 
 class _Waking:

@@ -59,7 +59,7 @@ def log_to_stderr(*, as_json: bool) -> None:
     """Let the server log to standard error, a line each, if that is open."""
     open_standard()
     handler = _ToStderr()
-    handler.setFormatter(_JsonLines() if as_json else logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+    handler.setFormatter(_JsonLines() if as_json else _TextLines())
     logging.basicConfig(handlers=[handler], level=logging.WARNING, force=True)
     logging.getLogger("crossdock").setLevel(logging.INFO)
     logging.captureWarnings(capture=True)
@@ -81,19 +81,33 @@ class _ToStderr(logging.StreamHandler[TextIO]):
             super().handleError(record)
 
 
+class _TextLines(logging.Formatter):
+    """Writes a record as a line for people, with the ids that the commands of an operator take, and the time in UTC as theirs."""
+
+    _ABOUT = ("run", "message_id", "attempt", "error", "duplicate")
+
+    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 - the name is that of logging
+        """Give the line of a record; what it does not know, or is false, is left out."""
+        about = [f"{key}={value}" for key in self._ABOUT if (value := getattr(record, key, None))]
+        return "  ".join([f"{_at(record)} {record.levelname} {record.message}", *about])
+
+
 class _JsonLines(logging.Formatter):
     """Writes a record as a JSON object."""
 
     _ABOUT = (
         *("address", "inbox", "message_id", "run", "runs", "duplicate", "trace"),
-        *("workflow", "attempt", "outcome", "state", "trigger", "tick"),
+        *("workflow", "attempt", "outcome", "error", "state", "trigger", "tick"),
     )
 
     def format(self, record: logging.LogRecord) -> str:
         """Give the line of a record."""
-        at = datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds")
         about = {key: value for key in self._ABOUT if (value := getattr(record, key, None)) is not None}
-        line = {"at": at, "level": record.levelname.lower(), "event": getattr(record, "event", "log")}
+        line = {"at": _at(record), "level": record.levelname.lower(), "event": getattr(record, "event", "log")}
         said = {"logger": record.name, "message": record.getMessage()}
         traceback = {} if record.exc_info is None else {"traceback": self.formatException(record.exc_info)}
         return json.dumps({**line, **said, **about, **traceback}, ensure_ascii=False)
+
+
+def _at(record: logging.LogRecord) -> str:
+    return datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds")

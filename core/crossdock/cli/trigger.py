@@ -39,7 +39,7 @@ def run(workflow: str, place: str, env: str | None, state: str | None) -> None:
     """
     from crossdock.message import Message  # imported late: --help needs none of it
     from crossdock.project import read_project
-    from crossdock.server.address import Address
+    from crossdock.server.address import runs_of
     from crossdock.server.addresses import target
     from crossdock.state import State, encode
     from crossdock.store.records import NewMessage
@@ -47,9 +47,8 @@ def run(workflow: str, place: str, env: str | None, state: str | None) -> None:
     project = read_project(place, env)
     given = State() if state is None else Message.from_file(state).state
     body = encode(given.without("cursors"))
-    runs = Address("", [target(workflow, "manual", project.definition(workflow))]).runs(
-        given.get("data"), {}, project.version()
-    )
+    starts = target(workflow, "manual", project.definition(workflow))
+    runs = runs_of([starts], given.get("data"), {}, project.version())
     with existing_store(project) as store:
         accepted = store.accept(NewMessage("manual", body, runs, kind="manual", content_type="application/json"))
     write_result(json.dumps({"message_id": accepted.message, "run_ids": accepted.runs}) + "\n", None)

@@ -1,7 +1,7 @@
 """Address: where messages of a webhook arrive, on which terms, and what they start."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import timedelta
 from typing import Any, Literal, NamedTuple
 
@@ -91,21 +91,6 @@ class Address(NamedTuple):
             _check(payload, self.schema)
         return payload
 
-    def runs(self, payload: Any, request: Mapping[str, Any], version: str) -> list[NewRun]:
-        """Give the runs that a message starts.
-
-        Args:
-            payload: What came.
-            request: What ``state.request`` will hold.
-            version: That of the project.
-        """
-        state = {"data": payload, "request": request}
-        return [
-            NewRun(target.workflow, target.trigger, version, target.most_attempts, _subject(state, target))
-            for target in self.targets
-            if target.filter.holds(payload)
-        ]
-
     def id_of(self, payload: Any, headers: Headers) -> str | None:
         """Give what tells a message from all others, if its sender says so.
 
@@ -123,6 +108,27 @@ class Address(NamedTuple):
             if value := only_value(headers, name):
                 return f"{name.decode()}: {value.decode('latin-1')}"
         return None
+
+
+def runs_of(targets: Iterable[Target], payload: Any, request: Mapping[str, Any], version: str) -> list[NewRun]:
+    """Give the runs that a message starts.
+
+    Args:
+        targets: What it may start.
+        payload: What came.
+        request: What ``state.request`` will hold.
+        version: That of the project.
+
+    Example:
+        >>> [run.workflow for run in runs_of([Target("load", "form")], {"form": "visit"}, {}, "v1")]
+        ['load']
+    """
+    state = {"data": payload, "request": request}
+    return [
+        NewRun(target.workflow, target.trigger, version, target.most_attempts, _subject(state, target))
+        for target in targets
+        if target.filter.holds(payload)
+    ]
 
 
 def _subject(state: Mapping[str, Any], target: Target) -> str | None:

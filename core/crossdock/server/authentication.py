@@ -58,6 +58,10 @@ class Method(ABC):
     def accepts(self, request: Request) -> bool:
         """Tell whether a request comes from someone who knows the secret."""
 
+    def lateness(self, request: Request) -> int | None:  # noqa: ARG002 - those with a time in them need it
+        """Give by how many seconds a request that is right otherwise comes at the wrong time, None if that is not it."""
+        return None
+
     def __repr__(self) -> str:
         return f"<{type(self).__name__}>"
 
@@ -123,11 +127,20 @@ class StandardWebhooks(Method):
     def accepts(self, request: Request) -> bool:
         """Tell whether one of the signatures is right, and recent."""
         identity, time = request.header("webhook-id"), request.header("webhook-timestamp")
-        signed = b".".join((identity, time, request.body))
+        return self._is_signed(request) and identity != b"" and _is_recent(time, request.now)
+
+    def lateness(self, request: Request) -> int | None:
+        """Give by how many seconds the clocks differ if the signature is right."""
+        time = request.header("webhook-timestamp")
+        is_late = self._is_signed(request) and _is_time(time) and not _is_recent(time, request.now)
+        return round(request.now - int(time)) if is_late else None
+
+    def _is_signed(self, request: Request) -> bool:
+        signed = b".".join((request.header("webhook-id"), request.header("webhook-timestamp"), request.body))
         right = b"v1," + base64.b64encode(hmac.digest(self._key, signed, "sha256"))
         signatures = request.header("webhook-signature").split(b" ")
         found = [_same(signature, right) for signature in signatures]
-        return any(found) and identity != b"" and _is_recent(time, request.now)
+        return any(found)
 
 
 class Hmac(Method):
@@ -198,6 +211,26 @@ def authenticate(methods: Mapping[str, Method], headers: Headers, body: bytes, *
     return next((name for name, holds in accepted.items() if holds), None)
 
 
+def doubt(methods: Mapping[str, Method], headers: Headers, body: bytes, *, now: float) -> str:
+    """Say for the operator what is wrong with a request that is not from someone who may send.
+
+    It is nothing for the sender, who could learn from it. The arguments are those of ``authenticate``.
+
+    Example:
+        >>> doubt({"key": ApiKey("s3cret")}, [(b"x-api-key", b"other")], b"{}", now=0)
+        'wrong credentials'
+        >>> doubt({"key": ApiKey("s3cret")}, [], b"{}", now=0)
+        'no credentials'
+    """
+    request = Request(headers, body, now)
+    late = next((late for method in methods.values() if (late := method.lateness(request)) is not None), None)
+    if late is not None:
+        return f"a right signature whose time is {abs(late)} s {'behind' if late > 0 else 'before'} the clock of this machine"
+    wanted = frozenset[str]().union(*(method.secret_headers for method in methods.values()))
+    is_given = any(name.decode("latin-1").lower() in wanted for name, _ in headers)
+    return "wrong credentials" if is_given else "no credentials"
+
+
 def challenge(methods: Mapping[str, Method]) -> str:
     """Give the value of ``WWW-Authenticate`` for who is refused (RFC 9110, 11.6.1).
 
@@ -254,4 +287,8 @@ def _from_base64(text: bytes) -> bytes:
 
 
 def _is_recent(time: bytes, now: float) -> bool:
-    return time.isdigit() and len(time) <= _DIGITS and abs(now - int(time)) <= TOLERANCE
+    return _is_time(time) and abs(now - int(time)) <= TOLERANCE
+
+
+def _is_time(time: bytes) -> bool:
+    return time.isdigit() and len(time) <= _DIGITS

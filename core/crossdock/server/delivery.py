@@ -2,8 +2,8 @@
 
 from typing import NamedTuple
 
-from crossdock.server.address import Address
-from crossdock.server.authentication import authenticate, challenge
+from crossdock.server.address import Address, runs_of
+from crossdock.server.authentication import authenticate, challenge, doubt
 from crossdock.server.errors import RequestError
 from crossdock.server.headers import Headers, describe_request, only_value
 from crossdock.store.records import NewMessage
@@ -24,6 +24,10 @@ class Delivery(NamedTuple):
         """Tell whether its sender may send to an address; where no method is set, nobody has proved anything."""
         return authenticate(address.methods, self.headers, self.body, now=self.now) is not None
 
+    def doubt(self, address: Address) -> str:
+        """Say for the operator why it may not be sent to an address."""
+        return doubt(address.methods, self.headers, self.body, now=self.now)
+
     def message(self, address: Address, version: str) -> NewMessage:
         """Give the message that is kept of it.
 
@@ -40,7 +44,7 @@ class Delivery(NamedTuple):
         return NewMessage(
             source=address.name,
             body=self.body,
-            runs=address.runs(payload, request, version),
+            runs=runs_of(address.targets, payload, request, version),
             content_type=kind.decode("latin-1"),
             headers=_trace(self.headers),
             request=request,

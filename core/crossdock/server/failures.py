@@ -35,12 +35,13 @@ class Failures:
         self._monotonic = monotonic
         self._windows: OrderedDict[str, tuple[float, int]] = OrderedDict()
 
-    def add(self, sender: str) -> None:
-        """Count a failure."""
+    def add(self, sender: str) -> bool:
+        """Count a failure, and tell whether it is the one after which the sender is refused."""
         began, count = self._window(sender)
         self._windows[_network(sender)] = (began, count + 1)
         if len(self._windows) > _MOST_SENDERS:
             self._windows.popitem(last=False)
+        return count + 1 == self._most
 
     def check(self, sender: str) -> None:
         """Refuse who failed too often.

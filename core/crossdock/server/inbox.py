@@ -47,6 +47,9 @@ _WITHOUT_BODY = (204, 205, 304)
 _LENGTH_DIGITS = 20
 """The most digits of a length."""
 
+_LOGGED = ("unauthorized", "too_many_failures", "store_unavailable", "backlog_full")
+"""The refusals of which the log says more, or has said it."""
+
 _RETRY_AFTER = 5
 """After how many seconds to come again when a message can't be kept now."""
 
@@ -123,7 +126,12 @@ class _Desk:
         address = self._addresses.get(path.partition("/")[0])
         if address is None or not all(part.strip(".") for part in path.split("/")):
             raise _not_found()
-        return await self._acknowledged(address, await self._taken_in(request, address))
+        try:
+            accepted = await self._taken_in(request, address)
+        except RequestError as error:
+            _log_refused(address, error, _sender(request))
+            raise
+        return await self._acknowledged(address, accepted)
 
     async def _taken_in(self, request: Request, address: Address) -> Accepted:
         with self._room.some() as take:
@@ -146,7 +154,7 @@ class _Desk:
         """Read a request from someone who may send it."""
         if request.method != "POST":
             raise _wrong_method()
-        sender = request.client.host if request.client else ""
+        sender = _sender(request)
         path, query = f"/inbox/{request.path_params['path']}", request.scope["query_string"]
         head = Delivery(path, query, request.headers.raw, now=time.time())
         if address.methods:
@@ -161,13 +169,10 @@ class _Desk:
     def _authenticate(self, address: Address, delivery: Delivery, sender: str) -> None:
         if not address.methods or delivery.is_allowed(address):
             return
-        self._failures.add(sender)
-        _logger.warning(
-            "inbox %s: missing or wrong credentials from %s",
-            address.name,
-            sender,
-            extra={"event": "unauthorized", "inbox": address.name},
-        )
+        said, about = delivery.doubt(address), {"event": "unauthorized", "inbox": address.name}
+        _logger.warning("inbox %s: a request from %s has %s", address.name, sender, said, extra=about)
+        if self._failures.add(sender):
+            _logger.warning("inbox %s: all from %s gets 429 for a minute", address.name, sender, extra=about)
         raise unauthorized(address)
 
     async def _kept(self, address: Address, delivery: Delivery) -> Accepted:
@@ -254,6 +259,20 @@ async def _body(request: Request, limit: int, take: Callable[[int], None]) -> by
         take(len(piece))
         body += piece
     return bytes(body)
+
+
+def _sender(request: Request) -> str:
+    return request.client.host if request.client else ""
+
+
+def _log_refused(address: Address, error: RequestError, sender: str) -> None:
+    """Log why a request was refused, but for its text, which may quote the payload."""
+    if error.code in _LOGGED:
+        return
+    about = {"event": "request_refused", "inbox": address.name}
+    _logger.warning(
+        "inbox %s: a request from %s got %d: %s", address.name, sender, error.status, error.code, extra=about
+    )
 
 
 def _too_large(limit: int) -> RequestError:

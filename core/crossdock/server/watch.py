@@ -5,6 +5,7 @@ there is, learn those who prove that they may.
 """
 
 import asyncio
+import logging
 import shutil
 import time
 from collections.abc import Callable, Mapping
@@ -23,6 +24,8 @@ from crossdock.server.metrics import CONTENT_TYPE, Kind, Measured, Metrics
 from crossdock.store.errors import StoreError
 from crossdock.store.records import Queue
 from crossdock.store.store import Store
+
+_logger = logging.getLogger(__name__)
 
 _FRESH = 1.0
 """For how many seconds counts of the store and a probe of it hold: strangers can't keep the disk busy."""
@@ -114,6 +117,8 @@ class Watch:
         if authenticate(self._methods, request.headers.raw, b"", now=time.time()) is not None:
             return True
         self._failures.add(sender)
+        about = {"event": "unauthorized"}
+        _logger.warning("%s: a request from %s has wrong credentials", request.url.path, sender, extra=about)
         message, fix = "the credentials of the request are wrong", "Correct them, or send none and see totals."
         raise RequestError(
             401, "unauthorized", message, fix=fix, headers={"www-authenticate": challenge(self._methods)}

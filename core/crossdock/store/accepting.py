@@ -168,7 +168,7 @@ class Intake:
         if one.key in known:
             return _again(one, *known[one.key])
         if one.bounded and one.runs and not self._has_room(len(one.runs)):
-            return BacklogError(f"{self._waiting} runs wait, and {self._most} may")
+            return BacklogError(f"{self._waiting} runs wait, and max_pending allows {self._most}")
         fresh.append(one)
         if one.key is not None:
             known[one.key] = (one.message["sha256"], one.accepted)

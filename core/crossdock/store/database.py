@@ -56,6 +56,10 @@ class Database:
         """The file of SQLite."""
         self.name = str(self.file) if self.is_sqlite else parsed.render_as_string(hide_password=True)
         """What messages call it."""
+        self._path = os.path.abspath(self.name)
+        """Where the file of SQLite is, whatever folder the process goes to."""
+        self._opened: tuple[int, int] | None = None
+        """Which file of SQLite it writes to: one that was put in its place since then is another one."""
         target = parsed.set(drivername="sqlite+pysqlite", database=self.name) if self.is_sqlite else _psycopg(parsed)
         try:
             self._writing = self._engine(target, "BEGIN IMMEDIATE", pool_size=1, max_overflow=0)
@@ -66,9 +70,12 @@ class Database:
                 fix="Install it: pip install 'crossdock[postgres]'.",
             ) from None
 
-    def write(self) -> AbstractContextManager[Connection]:
+    @contextmanager
+    def write(self) -> Iterator[Connection]:
         """Open a transaction that writes; left well, it is committed and synced."""
-        return self._transaction(self._writing.begin)
+        with self._transaction(self._writing.begin) as connection:
+            yield connection
+            self._check_in_place()
 
     def read(self) -> AbstractContextManager[Connection]:
         """Open a transaction that sees one state of the store, whatever others write meanwhile."""
@@ -135,6 +142,22 @@ class Database:
         except sqlite3.Error as error:  # while a connection was opened
             raise self._mapped(DBAPIError(None, None, error)) from None
 
+    def _check_in_place(self) -> None:
+        """Refuse to write to a file of SQLite that has its name no more: it is gone when this process ends.
+
+        Raises:
+            StoreUnavailableError: It was moved or removed, or another one was put in its place.
+        """
+        if self.file is None:
+            return
+        found = _identity(self._path)
+        self._opened = self._opened or found
+        if found is None or found != self._opened:
+            raise StoreUnavailableError(
+                f"the store {self.name} was removed or replaced while it was in use; nothing is kept now",
+                fix="Put the same file back where it was, or stop the server and put a backup in its place.",
+            )
+
     def _engine(self, url: URL, begin: str, **pool: int) -> Engine:
         arguments = {"check_same_thread": False} if self.is_sqlite else {"connect_timeout": PATIENCE}
         engine = create_engine(
@@ -171,6 +194,15 @@ def _lost(error: SQLAlchemyError, sqlstate: str) -> bool:
     invalidated = isinstance(error, DBAPIError) and error.connection_invalidated
     no_answer = isinstance(error, DBAPIError) and type(error.orig).__name__ == "OperationalError" and not sqlstate
     return invalidated or no_answer or sqlstate.startswith(("08", "53", "57"))
+
+
+def _identity(file: str) -> tuple[int, int] | None:
+    """Give what tells a file from all others, None if there is none."""
+    try:
+        found = os.stat(file)
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
 
 
 def _parsed(url: str) -> URL:

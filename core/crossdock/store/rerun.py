@@ -98,7 +98,8 @@ def _check_repeatable(connection: Connection, before: RowMapping, *, only_failed
     if before["state"] not in ("ended", "dead"):
         raise RunStateError(f"the run {before['id']} has not ended: it is {before['state']}", fix="Wait for its end.")
     if only_failed and not before["failed_items"]:
-        raise RunStateError(f"the run {before['id']} has no failed items", fix="Retry the whole run.")
+        fix = "Repeat the run that tried them last, which has them now: crossdock runs list --outcome partial."
+        raise RunStateError(f"the run {before['id']} has no failed items, or has them no more", fix=fix)
     _whole(connection, before["message"])
 
 

@@ -229,7 +229,9 @@ class Attempt:
         state = self._write(lambda: self._shop.store.finish(self._claimed, end))
         self._count(end.outcome, state)
         about = {**self._about, "event": "run_ended", "outcome": end.outcome, "state": state}
-        _logger.info("the run of %s: %s, %s", self._claimed.workflow, end.outcome, state, extra=about)
+        about |= {"error": end.error["code"]} if end.error else {}
+        level = logging.INFO if end.outcome in ("success", "cancelled") else logging.WARNING
+        _logger.log(level, "the run of %s: %s, %s", self._claimed.workflow, end.outcome, state, extra=about)
         return state
 
     def _is_bystander(self) -> bool:

@@ -17,7 +17,7 @@ from cronsim import CronSim
 
 from crossdock.project.project import Project
 from crossdock.project.triggers import Cron
-from crossdock.server.address import Address
+from crossdock.server.address import runs_of
 from crossdock.server.addresses import target
 from crossdock.store.errors import StoreError
 from crossdock.store.records import NewMessage, Search
@@ -130,7 +130,11 @@ class Clock:
     def _watch(self) -> None:
         pause = 0.0
         while not self._stopped.wait(min(pause, _LOOK_AGAIN)):
-            pause = self.look()
+            try:
+                pause = self.look()
+            except Exception:
+                _logger.exception("the clock goes on after a fault of crossdock", extra={"event": "fault"})
+                pause = _LOOK_AGAIN
 
     def _known(self, ticking: Ticking, began: datetime) -> datetime:
         """Give the last time that was dealt with before this server: those that came since were missed."""
@@ -140,14 +144,14 @@ class Clock:
     def _is_done(self, ticking: Ticking, tick: datetime) -> bool:
         """Deal with a time, and tell whether that could be done."""
         about = {"workflow": ticking.workflow, "trigger": ticking.trigger, "tick": tick.isoformat()}
-        if ticking.cron.overlap == "skip" and self._is_busy(ticking):
-            _logger.warning(
-                "%s: a time is skipped, since the run before goes on",
-                ticking.source,
-                extra={**about, "event": "tick_skipped"},
-            )
-            return True
         try:
+            if ticking.cron.overlap == "skip" and self._is_busy(ticking):
+                _logger.warning(
+                    "%s: a time is skipped, since the run before goes on",
+                    ticking.source,
+                    extra={**about, "event": "tick_skipped"},
+                )
+                return True
             accepted = self._store.accept(self._message(ticking, tick))
         except StoreError as error:
             _logger.error(
@@ -176,7 +180,7 @@ class Clock:
             body=b"{}",
             content_type="application/json",
             request=request,
-            runs=Address("", [starts]).runs(None, request, self._version()),
+            runs=runs_of([starts], None, request, self._version()),
             idempotency_key=tick.isoformat(),
             received_at=tick,
         )

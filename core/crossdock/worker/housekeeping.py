@@ -55,3 +55,5 @@ class Housekeeping:
                     self._pruned = time.monotonic()
             except StoreError as error:
                 _logger.warning("the store can't be tidied now: %s", error, extra={"event": "store_not_usable"})
+            except Exception:
+                _logger.exception("housekeeping goes on after a fault of crossdock", extra={"event": "fault"})

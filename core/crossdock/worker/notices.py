@@ -11,7 +11,7 @@ from typing import Any
 
 from crossdock.project.project import Project
 from crossdock.project.shape import Notice
-from crossdock.server.address import Address
+from crossdock.server.address import runs_of
 from crossdock.server.addresses import target
 from crossdock.state import encode
 from crossdock.store.progress import next_state
@@ -104,6 +104,6 @@ def _notice(
         body=encode({"data": facts}),
         content_type="application/json",
         request=request,
-        runs=Address("", [starts]).runs(facts, request, version),
+        runs=runs_of([starts], facts, request, version),
         idempotency_key=f"{facts['event']} {facts.get('run') or facts['since']}",
     )

@@ -9,7 +9,7 @@ from crossdock.decoding import decode
 from crossdock.project.project import Project
 from crossdock.project.shape import Retry, WorkflowDefinition
 from crossdock.project.triggers import After, Webhook
-from crossdock.server.address import Address, Target
+from crossdock.server.address import Target, runs_of
 from crossdock.server.addresses import target
 from crossdock.state import encode
 from crossdock.store.records import Again, Claimed, Finish, NewMessage
@@ -96,6 +96,6 @@ def _follower(follows: Target, claimed: Claimed, end: Finish, version: str) -> N
         body=encode(state),
         content_type="application/json",
         request=request,
-        runs=Address("", [follows]).runs(state.get("data"), request, version),
+        runs=runs_of([follows], state.get("data"), request, version),
         idempotency_key=claimed.run,
     )

@@ -76,7 +76,7 @@ class Work:
         redactor = Redactor()
         redactor.tell = lambda secret: send({"secret": secret})
         if claimed is None:
-            send({"faults": [error_record(fault) for fault in _faults(self._project, self._plugins, redactor)]})
+            send({"faults": _faults(self._project, self._plugins, redactor)})
         else:
             send(self._done(claimed, redactor))
 
@@ -162,9 +162,9 @@ def _sealed(kept: Mapping[str, Any]) -> Sealed:
     return Sealed.of(State(kept))
 
 
-def _faults(project: "Project", plugins: Plugins, redactor: Redactor) -> list[CrossdockError]:
+def _faults(project: "Project", plugins: Plugins, redactor: Redactor) -> list[dict[str, Any]]:
     """Find what keeps workflows from being run: jobs that can't be loaded, credentials that are missing."""
-    found = []
+    found = list[dict[str, Any]]()
     for name in (*project.workflow_names, *project.posts):
         try:
             credentials = resolved(project.credentials_of(name), plugins=plugins, redactor=redactor)
@@ -181,7 +181,9 @@ def _faults(project: "Project", plugins: Plugins, redactor: Redactor) -> list[Cr
                 allows=project.adaptors.allows,
             ).check()
         except CrossdockError as error:
-            found.append(error)
+            notes = [note for note in getattr(error, "__notes__", ()) if not note.startswith("fix: ")]
+            said = "; ".join((error.message, *notes))  # a note has the file and the line
+            found.append({"workflow": name, "message": said, "fix": error.fix})
     return found
 
 
