@@ -97,7 +97,8 @@ def logs(run: str, place: Place, *, follow: bool, as_json: bool) -> None:
     With --follow it ends when the run does; Ctrl-C ends it before, with the exit code 130.
     """
     with stored(place) as store:
-        for line in store.history.lines(store.history.run_id(run), follow=follow):
+        run = store.history.run_id(run)
+        for line in store.history.lines(run, follow=follow):
             row = plain(line)
             click.echo(json.dumps(row, ensure_ascii=False) if as_json else "  ".join(cells(row, _LINE)))
         ended = store.history.run(run).run.outcome

@@ -22,6 +22,7 @@ class Failures:
     Example:
         >>> failures = Failures(most=1, seconds=60, monotonic=lambda: 0.0)
         >>> failures.add("192.0.2.7")
+        True
         >>> failures.check("192.0.2.8")
         >>> failures.check("192.0.2.7")
         Traceback (most recent call last):
