@@ -85,7 +85,7 @@ def test_the_beginning_of_an_id_is_enough_if_it_is_the_only_one(operated_store: 
         return done.stdout + done.stderr
 
     assert first in said("runs", "show", first[:16])
-    assert said("runs", "logs", first[:16]) == ""
+    assert first in said("runs", "logs", first[:16])
     assert first in said("dead", "show", first[:16])
     assert f"dropped: {first}" in said("dead", "drop", first[:16])
     assert list(crossdock("runs", "retry", second[:16]).json) == [second]
