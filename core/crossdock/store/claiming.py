@@ -116,9 +116,9 @@ class Queue:
     ) -> RowMapping | None:
         """Give the row of a run that from now on belongs to this worker, if one can start."""
         self._alone(connection)
-        number = None if self._watch.is_due else self._next(connection, limits)
-        if number is None:
-            self._expire(connection)
+        is_due = self._watch.is_due
+        number = None if is_due else self._next(connection, limits)
+        if number is None and (self._expire(connection) or is_due):
             number = self._next(connection, limits)
         return None if number is None else self._take(connection, number, worker, lease)
 
