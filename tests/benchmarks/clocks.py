@@ -55,7 +55,7 @@ def started() -> list[tuple[str, str]]:
         )
         (folder / "load.py").write_text("from crossdock import Job\njob = Job(lambda state: state)\n")
         with Store("sqlite:///store.db", folder=folder) as store:
-            clock = Clock(read_project(folder), "v1", store, now=lambda: now)
+            clock = Clock(read_project(folder), lambda: "v1", store, now=lambda: now)
             while now < END:
                 now = min(now + timedelta(hours=chance.uniform(2, 20)), END)
                 clock.look()
