@@ -61,7 +61,7 @@ class Filter:
         what: Where the filter stands, for the error.
 
     Raises:
-        InputError: One of them is not JSON, or null; it says which one and where.
+        InputError: One of them is not JSON; it says which one and where.
 
     Example:
         >>> visits = Filter({"form": "visit"}, exclude='{"test": true}')
@@ -127,10 +127,7 @@ def _document(given: Any, what: str) -> Any:
     if given is None or (isinstance(given, str) and not given.strip()):
         return None
     if isinstance(given, str):
-        document = decode(given, what=what)
-        if document is None:
-            raise InputError(f"{what} is null, which is no filter", fix="Leave it out where all payloads are meant.")
-        return document
+        return decode(given, what=what)
     if not isinstance(given, dict | list):
         raise InputError(
             f"{what} is of type {type(given).__name__}, neither a mapping nor a text that holds JSON",

@@ -113,8 +113,6 @@ RED: dict[Code, list[str]] = {
         ),
         triggers("form: {webhook: visits, include: '{\"form\"'}  # ! include is not JSON"),
         triggers("form: {webhook: visits, include: 7}  # ! include is of type int"),
-        triggers("form: {webhook: visits, include: 'null'}  # ! include is null"),
-        triggers("form: {webhook: visits, exclude: ' null '}  # ! exclude is null"),
         triggers("form: {webhook: visits, ack: yes}  # ! none of 'ok' or 'accepted'"),
         triggers("form: {webhook: visits, idempotency: {path: id, header: X-Id}}  # ! stands beside path"),
         triggers("form: {webhook: visits, schema: jobs/load.py}  # ! is no JSON Schema: it is not JSON"),
