@@ -6,34 +6,65 @@ killed, and whoever writes the same file next removes it.
 
 import fcntl
 import os
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from glob import escape, glob
 
-ENDING = ".new"
+_ENDING = ".new"
 
 
-def lock(descriptor: int) -> None:
-    """Say that a draft is in work, until its descriptor is closed."""
-    fcntl.flock(descriptor, fcntl.LOCK_EX)
+@contextmanager
+def draft(file: str) -> Iterator[tuple[int, str]]:
+    """Make an empty draft of a file that only its owner can read; it is gone when the block is left.
+
+    Args:
+        file: The file; the draft lies beside it, and so on the same file system.
+
+    Yields:
+        Its descriptor and its name; whoever renames it keeps it.
+    """
+    clear_away(file)
+    descriptor, name = _locked(file)
+    try:
+        yield descriptor, name
+    finally:
+        with suppress(FileNotFoundError):
+            os.unlink(name)
+        os.close(descriptor)
 
 
 def clear_away(file: str) -> None:
-    """Remove the drafts of a file whose writers are gone, with what lies beside them.
-
-    Args:
-        file: The file, as its drafts are named after it: ``.NAME.….new`` beside it.
-    """
+    """Remove the drafts of a file whose writers are gone, with what lies beside them."""
     folder, name = os.path.split(file)
-    for draft in glob(os.path.join(escape(folder), f".{escape(name)}.*{ENDING}"), include_hidden=True):
+    for left in glob(os.path.join(escape(folder), f".{escape(name)}.*{_ENDING}"), include_hidden=True):
         with suppress(OSError):  # it is in work, or somebody else removes it
-            _remove(draft)
+            _remove(left)
 
 
-def _remove(draft: str) -> None:
-    descriptor = os.open(draft, os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC)
+def _locked(file: str) -> tuple[int, str]:
+    import tempfile  # imported late: most commands write no file
+
+    folder, base = os.path.split(file)
+    while True:
+        descriptor, name = tempfile.mkstemp(dir=folder or ".", prefix=f".{base}.", suffix=_ENDING)
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        if _is_there(name, descriptor):
+            return descriptor, name
+        os.close(descriptor)  # somebody took it for one that was left over, before it was locked
+
+
+def _is_there(name: str, descriptor: int) -> bool:
+    try:
+        return os.path.samestat(os.lstat(name), os.fstat(descriptor))
+    except FileNotFoundError:
+        return False
+
+
+def _remove(left: str) -> None:
+    descriptor = os.open(left, os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        for part in glob(f"{escape(draft)}*", include_hidden=True):
+        for part in glob(f"{escape(left)}*", include_hidden=True):
             os.unlink(part)
     finally:
         os.close(descriptor)

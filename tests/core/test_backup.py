@@ -1,5 +1,6 @@
 """``crossdock backup``: all that was accepted before it is in it, and a server goes on from there."""
 
+import os
 import shutil
 import stat
 import threading
@@ -117,6 +118,32 @@ def test_a_backup_that_can_not_be_written_leaves_nothing(visits: Served, crossdo
 
     assert done.returncode == 3
     assert "no backup can be made at" in done.stderr
+
+
+def test_a_backup_named_after_its_store_is_not_taken_for_a_store_that_is_left_over(process, tmp_path):
+    """It stands still before it gets its name, and somebody opens the store."""
+    url, go_on = f"sqlite:///{tmp_path}/store.db", tmp_path / "go on"
+    os.mkfifo(go_on)
+    source = """
+import json, sys
+from pathlib import Path
+from crossdock.store import backup
+from crossdock.store.store import Store
+check = backup._check
+def stand_still(copy):
+    check(copy)
+    print("[]", flush=True)
+    open(sys.argv[2]).read()
+backup._check = stand_still
+with Store(sys.argv[1]) as store:
+    print(json.dumps(store.back_up(Path(sys.argv[3]))), flush=True)
+"""
+    maker = process(source, url, str(go_on), str(tmp_path / "store.db.bak"))
+    maker.told()
+    Store(url).close()
+    go_on.write_text("")
+
+    assert maker.told() == (tmp_path / "store.db.bak").stat().st_size
 
 
 def test_a_damaged_store_gives_no_backup(visits: Served, crossdock: Crossdock):

@@ -1,6 +1,7 @@
 """A store of an earlier version opens, one of a later version or a damaged one is refused and left as it is."""
 
 import hashlib
+import os
 import shutil
 import sqlite3
 import subprocess
@@ -132,6 +133,64 @@ with Store(sys.argv[1]) as store:
 
     with Store(store_url, create=False) as store:
         assert {one.id for one in store.history.messages(Search())} == made
+
+
+def test_one_that_is_taken_for_left_over_before_it_is_locked_is_made_again(process, tmp_path):
+    """A maker stands still where its draft has no lock yet, and where it has one and is filled; others clear away."""
+    folder, url, go_on = tmp_path / "private", f"sqlite:///{tmp_path}/private/store.db", tmp_path / "go on"
+    os.mkfifo(go_on)
+    source = """
+import fcntl, json, sys
+from crossdock.store import upgrade
+from crossdock.store.records import NewMessage
+from crossdock.store.store import Store
+def stand_still(module, name):
+    go_on_with = getattr(module, name)
+    def still(*asked):
+        setattr(module, name, go_on_with)
+        print("[]", flush=True)
+        open(sys.argv[2]).read()
+        return go_on_with(*asked)
+    setattr(module, name, still)
+stand_still(fcntl, "flock")
+stand_still(upgrade, "_name")
+with Store(sys.argv[1]) as store:
+    print(json.dumps([store.accept(NewMessage("in", b"x")).message]), flush=True)
+"""
+    maker = process(source, url, str(go_on))
+    maker.told()
+    (unlocked,) = folder.glob("*.new")
+    Store(url).close()
+    assert not unlocked.exists()
+    go_on.write_text("")
+    maker.told()
+    Store(url).close()
+    go_on.write_text("")
+
+    (made,) = maker.told()
+
+    with Store(url, create=False) as store:
+        assert [one.id for one in store.history.messages(Search())] == [made]
+    assert maker.wait() == 0
+    assert list(folder.glob("*.new*")) == []
+
+
+def test_a_store_that_a_process_opens_twice_stays_whole_when_others_come_and_go(process, tmp_path):
+    """The last one to close a file of SQLite removes its log: nobody may take himself for the last one."""
+    url = f"sqlite:///{tmp_path}/store.db"
+    looking = """
+import json, sys
+from crossdock.store.records import Search
+from crossdock.store.store import Store
+with Store(sys.argv[1]) as store:
+    print(json.dumps([one.id for one in store.history.messages(Search())]), flush=True)
+"""
+    with Store(url) as store, Store(url) as again:
+        first = store.accept(message(b"1", key="1")).message
+        assert process(looking, url).told() == [first]
+        others = [one.accept(message(b"2", key=key)).message for one, key in [(store, "2"), (again, "3")]]
+
+        assert set(process(looking, url).told()) == {first, *others}
 
 
 @pytest.mark.parametrize("when", ["half made", "made"])

@@ -132,23 +132,13 @@ def _write_into(path: str, text: str) -> None:
 
 def replace_file(path: str, text: str) -> None:
     """Write a file that only its owner can read, and put it in place whole."""
-    import tempfile  # imported late: --help needs none of it
+    from crossdock.drafts import draft  # imported late: --help needs none of it
 
-    from crossdock.drafts import ENDING, clear_away, lock
-
-    clear_away(path)
-    folder, base = os.path.split(path)
-    descriptor, name = tempfile.mkstemp(dir=folder or ".", prefix=f".{base}.", suffix=ENDING)
-    try:
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            lock(descriptor)
+    with draft(path) as (descriptor, name):
+        with open(descriptor, "w", encoding="utf-8", closefd=False) as file:
             file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
+        os.fsync(descriptor)
         os.replace(name, path)
-    except BaseException:
-        os.unlink(name)
-        raise
 
 
 def table(rows: list[list[Any]]) -> str:

@@ -3,9 +3,10 @@
 import os
 import sqlite3
 from collections.abc import Iterator
-from contextlib import closing, contextmanager, suppress
+from contextlib import closing, contextmanager
 from pathlib import Path
 
+from crossdock.drafts import draft
 from crossdock.store.database import Database
 from crossdock.store.errors import BackupError, StoreDamagedError, StoreFullError
 
@@ -31,11 +32,11 @@ def back_up(database: Database, file: Path) -> int:
         raise BackupError("the store is in PostgreSQL", fix=fix)
     if os.path.lexists(file):
         raise BackupError(f"there is something called {str(file)!r} already; it stays as it is")
-    with _told(file), _draft(file) as draft:
-        database.copy_to(draft)
-        _check(draft)
-        _sync(draft)
-        os.link(draft, file)
+    with _told(file), draft(str(file)) as (_, new):
+        database.copy_to(Path(new))
+        _check(new)
+        _sync(new)
+        os.link(new, file)
         _sync(file.parent)
         return file.stat().st_size
 
@@ -51,26 +52,13 @@ def _told(file: Path) -> Iterator[None]:
         raise BackupError(f"there is no space for a backup at {file}") from None
 
 
-@contextmanager
-def _draft(file: Path) -> Iterator[Path]:
-    """Make an empty file beside the place of a backup; it is gone at the end."""
-    draft = file.with_name(f".{file.name}.{os.getpid()}.new")
-    with suppress(FileNotFoundError):
-        draft.unlink()  # of a process with the same id that was killed
-    os.close(os.open(draft, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600))
-    try:
-        yield draft
-    finally:
-        draft.unlink()
-
-
-def _check(draft: Path) -> None:
-    with closing(sqlite3.connect(draft)) as connection:
+def _check(copy: str) -> None:
+    with closing(sqlite3.connect(copy)) as connection:
         if connection.execute("PRAGMA quick_check(1)").fetchall() != [("ok",)]:
             raise StoreDamagedError("the store is damaged, and so is what was copied of it; no backup was made")
 
 
-def _sync(path: Path) -> None:
+def _sync(path: str | Path) -> None:
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)

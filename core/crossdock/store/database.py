@@ -5,6 +5,7 @@ PostgreSQL does by default; a server that was told not to is told otherwise. SQL
 write say so when they begin, so that none of them can fail half way because of another.
 """
 
+import errno
 import os
 import sqlite3
 from collections.abc import Callable, Iterator
@@ -245,12 +246,11 @@ def make_private(file: Path) -> None:
     Raises:
         StoreMissingError: It is a symbolic link, or somebody else's.
     """
+    # It is not opened for that: whoever closes a file lets go of all locks that SQLite has on it in this process.
     try:
-        descriptor = os.open(file, os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC)
-        try:
-            os.fchmod(descriptor, 0o600)
-        finally:
-            os.close(descriptor)
+        if file.is_symlink():
+            raise OSError(errno.ELOOP, os.strerror(errno.ELOOP))
+        file.chmod(0o600)
     except OSError as error:
         raise StoreMissingError(
             f"the store {file} can't be opened: {error.strerror}",

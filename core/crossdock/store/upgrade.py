@@ -9,7 +9,7 @@ from pathlib import Path
 
 from sqlalchemy import Connection, inspect, text
 
-from crossdock.drafts import ENDING, clear_away, lock
+from crossdock.drafts import clear_away, draft
 from crossdock.store.database import Database, make_private
 from crossdock.store.errors import NewerStoreError, OlderStoreError, StoreDamagedError, StoreMissingError
 
@@ -105,35 +105,29 @@ def _check(database: Database, file: Path) -> None:
 
 def _make(file: Path) -> None:
     """Make a new store beside its place, and give it its name when it is complete."""
-    draft = file.with_name(f".{file.name}.{os.getpid()}{ENDING}")
     try:
         file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        descriptor = os.open(draft, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
-        try:
-            lock(descriptor)
-            _fill(draft)
-            _name(draft, file)
-            draft.unlink()
-        finally:
-            os.close(descriptor)
+        with draft(str(file)) as (_, new):
+            _fill(Path(new))
+            _name(Path(new), file)
     except OSError as error:
         raise StoreMissingError(
             f"no store can be made at {file}: {error.strerror}", fix="Name a folder that the server may write to."
         ) from None
 
 
-def _fill(draft: Path) -> None:
-    database = Database(f"sqlite:///{draft.name}", draft.parent)
+def _fill(new: Path) -> None:
+    database = Database(f"sqlite:///{new.name}", new.parent)
     try:
         upgrade(database)
     finally:
         database.close()
 
 
-def _name(draft: Path, file: Path) -> None:
+def _name(new: Path, file: Path) -> None:
     """Put a file in place, unless another process was faster, and sync its folder."""
     try:
-        os.link(draft, file)
+        os.link(new, file)
     except FileExistsError:
         return
     descriptor = os.open(file.parent, os.O_RDONLY)
