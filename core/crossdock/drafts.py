@@ -9,31 +9,32 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from glob import escape, glob
+from pathlib import Path
 
 _ENDING = ".new"
 
 
 @contextmanager
-def draft(file: str) -> Iterator[tuple[int, str]]:
+def draft(file: str | Path) -> Iterator[Path]:
     """Make an empty draft of a file that only its owner can read; it is gone when the block is left.
 
     Args:
         file: The file; the draft lies beside it, and so on the same file system.
 
     Yields:
-        Its descriptor and its name; whoever renames it keeps it.
+        Its path; whoever renames it, or links it to another name, keeps what is in it.
     """
     clear_away(file)
     descriptor, name = _locked(file)
     try:
-        yield descriptor, name
+        yield Path(name)
     finally:
         with suppress(FileNotFoundError):
             os.unlink(name)
         os.close(descriptor)
 
 
-def clear_away(file: str) -> None:
+def clear_away(file: str | Path) -> None:
     """Remove the drafts of a file whose writers are gone, with what lies beside them."""
     folder, name = os.path.split(file)
     for left in glob(os.path.join(escape(folder), f".{escape(name)}.*{_ENDING}"), include_hidden=True):
@@ -41,7 +42,7 @@ def clear_away(file: str) -> None:
             _remove(left)
 
 
-def _locked(file: str) -> tuple[int, str]:
+def _locked(file: str | Path) -> tuple[int, str]:
     import tempfile  # imported late: most commands write no file
 
     folder, base = os.path.split(file)

@@ -120,7 +120,7 @@ def test_a_backup_that_can_not_be_written_leaves_nothing(visits: Served, crossdo
     assert "no backup can be made at" in done.stderr
 
 
-def test_a_backup_named_after_its_store_is_not_taken_for_a_store_that_is_left_over(process, tmp_path):
+def test_a_backup_named_after_its_store_is_not_taken_for_what_a_killed_process_left(process, tmp_path):
     """It stands still before it gets its name, and somebody opens the store."""
     url, go_on = f"sqlite:///{tmp_path}/store.db", tmp_path / "go on"
     os.mkfifo(go_on)

@@ -4,6 +4,7 @@ import hashlib
 import os
 import shutil
 import sqlite3
+import stat
 import subprocess
 import sys
 from contextlib import closing
@@ -268,9 +269,18 @@ def test_a_link_is_refused(tmp_path):
     (tmp_path / "c.db").symlink_to(tmp_path / "nowhere.db")
 
     for name in ("b.db", "c.db"):
-        with pytest.raises(StoreMissingError, match="can't be opened"):
+        with pytest.raises(StoreMissingError, match="can't be opened: it is no regular file"):
             Store(f"sqlite:///{tmp_path}/{name}")
     assert not (tmp_path / "nowhere.db").exists()
+
+
+def test_a_folder_is_refused_and_stays_as_it_is(tmp_path):
+    (tmp_path / "a.db").mkdir(mode=0o755)
+
+    with pytest.raises(StoreMissingError, match="can't be opened: it is no regular file"):
+        Store(f"sqlite:///{tmp_path}/a.db")
+
+    assert stat.S_IMODE((tmp_path / "a.db").stat().st_mode) == 0o755
 
 
 def test_a_folder_that_can_not_be_written_is_named(tmp_path):

@@ -134,11 +134,12 @@ def replace_file(path: str, text: str) -> None:
     """Write a file that only its owner can read, and put it in place whole."""
     from crossdock.drafts import draft  # imported late: --help needs none of it
 
-    with draft(path) as (descriptor, name):
-        with open(descriptor, "w", encoding="utf-8", closefd=False) as file:
+    with draft(path) as new:
+        with new.open("w", encoding="utf-8") as file:
             file.write(text)
-        os.fsync(descriptor)
-        os.replace(name, path)
+            file.flush()
+            os.fsync(file.fileno())
+        new.replace(path)
 
 
 def table(rows: list[list[Any]]) -> str:

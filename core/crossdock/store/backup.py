@@ -32,8 +32,8 @@ def back_up(database: Database, file: Path) -> int:
         raise BackupError("the store is in PostgreSQL", fix=fix)
     if os.path.lexists(file):
         raise BackupError(f"there is something called {str(file)!r} already; it stays as it is")
-    with _told(file), draft(str(file)) as (_, new):
-        database.copy_to(Path(new))
+    with _told(file), draft(file) as new:
+        database.copy_to(new)
         _check(new)
         _sync(new)
         os.link(new, file)
@@ -52,13 +52,13 @@ def _told(file: Path) -> Iterator[None]:
         raise BackupError(f"there is no space for a backup at {file}") from None
 
 
-def _check(copy: str) -> None:
+def _check(copy: Path) -> None:
     with closing(sqlite3.connect(copy)) as connection:
         if connection.execute("PRAGMA quick_check(1)").fetchall() != [("ok",)]:
             raise StoreDamagedError("the store is damaged, and so is what was copied of it; no backup was made")
 
 
-def _sync(path: str | Path) -> None:
+def _sync(path: Path) -> None:
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)

@@ -5,9 +5,9 @@ PostgreSQL does by default; a server that was told not to is told otherwise. SQL
 write say so when they begin, so that none of them can fail half way because of another.
 """
 
-import errno
 import os
 import sqlite3
+import stat
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
@@ -243,16 +243,23 @@ def _begin(connection: Connection, statement: str) -> None:
 def make_private(file: Path) -> None:
     """Let nobody but its owner read a file of the store.
 
+    It is not opened for that: whoever closes a file lets go of all locks that SQLite has on it in this process.
+
     Raises:
-        StoreMissingError: It is a symbolic link, or somebody else's.
+        StoreMissingError: It is a link, a folder or a device, or somebody else's.
     """
-    # It is not opened for that: whoever closes a file lets go of all locks that SQLite has on it in this process.
     try:
-        if file.is_symlink():
-            raise OSError(errno.ELOOP, os.strerror(errno.ELOOP))
-        file.chmod(0o600)
+        is_file = stat.S_ISREG(file.lstat().st_mode)
+        if is_file:
+            file.chmod(0o600)
     except OSError as error:
-        raise StoreMissingError(
-            f"the store {file} can't be opened: {error.strerror}",
-            fix="Name a file that belongs to the user of the server, and is no link.",
-        ) from None
+        raise _not_ours(file, str(error.strerror)) from None
+    if not is_file:
+        raise _not_ours(file, "it is no regular file")
+
+
+def _not_ours(file: Path, why: str) -> StoreMissingError:
+    return StoreMissingError(
+        f"the store {file} can't be opened: {why}",
+        fix="Name a file that belongs to the user of the server, and is no link.",
+    )

@@ -85,7 +85,7 @@ def upgrade(database: Database) -> None:
 
 
 def _prepare_file(file: Path, *, create: bool) -> None:
-    clear_away(str(file))
+    clear_away(file)
     if not file.exists() and not file.is_symlink():
         if file.with_name(f"{file.name}-wal").exists():
             raise StoreDamagedError(f"the store {file} is gone, and its log is still there")
@@ -107,9 +107,9 @@ def _make(file: Path) -> None:
     """Make a new store beside its place, and give it its name when it is complete."""
     try:
         file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with draft(str(file)) as (_, new):
-            _fill(Path(new))
-            _name(Path(new), file)
+        with draft(file) as new:
+            _fill(new)
+            _name(new, file)
     except OSError as error:
         raise StoreMissingError(
             f"no store can be made at {file}: {error.strerror}", fix="Name a folder that the server may write to."
