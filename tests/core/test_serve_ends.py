@@ -12,7 +12,7 @@ from urllib.request import urlopen
 
 import pytest
 from fix_command import StartCrossdock, is_gone, parent_of
-from fix_serve import Served, until
+from fix_serve import Served, Server, until
 
 TWO_STEPS = """
     workflows:
@@ -74,6 +74,11 @@ def begun(served: Served, number: int = 1) -> list[int]:
     return [int(line.split()[1]) for line in lines]
 
 
+def fork_server(server: Server) -> int:
+    """Give the process that forks the runs of a server."""
+    return next(int(pid) for pid in os.listdir("/proc") if pid.isdigit() and parent_of(int(pid)) == server.process.pid)
+
+
 def test_rt_18_a_killed_servers_run_goes_on_where_it_was(waiting: Served):
     server = waiting.start()
     ids = waiting.post("visits", {"id": 7})
@@ -108,9 +113,8 @@ def test_a_killed_fork_server_is_replaced(waiting: Served):
     server = waiting.start()
     ids = waiting.post("visits", {"id": 7})
     child = begun(waiting)[0]
-    forks = next(int(pid) for pid in os.listdir("/proc") if pid.isdigit() and parent_of(int(pid)) == server.process.pid)
 
-    os.kill(forks, signal.SIGKILL)
+    os.kill(fork_server(server), signal.SIGKILL)
     until(lambda: is_gone(child), "the end of the run's process")
     let_go(waiting, 7)
 
@@ -118,6 +122,34 @@ def test_a_killed_fork_server_is_replaced(waiting: Served):
     assert (details.run.outcome, details.run.attempt) == ("success", 1)
     assert [attempt.outcome for attempt in details.attempts] == ["interrupted", "success"]
     assert waiting.file("load.txt") == ["7"]
+
+
+def test_nobody_outlives_a_server_and_its_fork_server_that_are_killed_at_once(served: Served):
+    """Nobody is left to end the run then, and no code of ours runs in it: the pattern never lets go of Python."""
+    holds_python = """
+        import os, re, subprocess
+        from crossdock import Job
+
+        def load(state):
+            child = subprocess.Popen(["sleep", "600"])
+            with open("pids.txt", "w") as file:
+                print(os.getpid(), child.pid, file=file)
+            re.match(r"(a+)+$", "a" * 100 + "b")
+            return state
+
+        job = Job(load)
+    """
+    served.write(ONE_STEP, load=holds_python)
+    server = served.start()
+    served.post("visits", {})
+    [pids] = until(lambda: served.file("pids.txt"), "the step")
+    forks = fork_server(server)
+
+    os.kill(forks, signal.SIGSTOP)
+    server.end(signal.SIGKILL)
+    os.kill(forks, signal.SIGKILL)
+
+    until(lambda: all(is_gone(int(pid)) for pid in pids.split()), "the end of what the run is")
 
 
 def test_a_run_that_ends_its_fork_server_each_time_is_dead_in_the_end(served: Served):

@@ -152,7 +152,6 @@ class _Asked:
             lambda send: self._in_child(send, verbose=verbose),
             on_message=self._take,
             on_output=self._printed.append,
-            on_orphaned=lambda: None,
         )
         ended = child.follow(timeout=timeout)
         say(self.redact("".join(self._printed)), end="")  # at last, since only now all secrets are known

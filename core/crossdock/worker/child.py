@@ -4,6 +4,7 @@ The parent learns of everything that can become of it: it reports and ends, it e
 report (``os._exit``, a signal, a crash), it takes too long, or the parent itself is told to end.
 """
 
+import fcntl
 import io
 import json
 import os
@@ -53,7 +54,7 @@ class Child(Watched):
         *,
         on_message: Callable[[dict[str, Any]], None],
         on_output: Callable[[str], None],
-        on_orphaned: Callable[[], None],
+        on_orphaned: Callable[[], None] | None = None,
     ) -> None:
         open_standard()
         ours, report = os.pipe()
@@ -138,7 +139,7 @@ def flush() -> None:
 
 
 def be_child(
-    work: Callable[[Send], None], on_orphaned: Callable[[], None], report: int, output: int, lifeline: int
+    work: Callable[[Send], None], on_orphaned: Callable[[], None] | None, report: int, output: int, lifeline: int
 ) -> None:
     """Do the work, and leave the process without going back to the parent's code."""
     code = 70
@@ -183,17 +184,34 @@ def _text_stream(descriptor: int) -> io.TextIOWrapper:
     return io.TextIOWrapper(io.BufferedWriter(raw), encoding="utf-8", errors="backslashreplace", line_buffering=True)
 
 
-def _die_with_parent(lifeline: int, on_orphaned: Callable[[], None]) -> None:
+def _die_with_parent(lifeline: int, on_orphaned: Callable[[], None] | None) -> None:
     """End as soon as the parent is gone, however it went."""
+    if on_orphaned is None and sys.platform == "linux":
+        _leave_it_to_the_kernel(lifeline)
+    else:
+        threading.Thread(target=_watch, args=(lifeline, on_orphaned), daemon=True, name="lifeline").start()
 
-    def watch() -> None:
+
+def _leave_it_to_the_kernel(lifeline: int) -> None:
+    """Let the other end's close kill the process group, even while a job lets no Python code run.
+
+    The thread that this saves costs as much as a tenth of a small run.
+    """
+    fcntl.fcntl(lifeline, fcntl.F_SETOWN, -os.getpgrp())
+    fcntl.fcntl(lifeline, fcntl.F_SETSIG, signal.SIGKILL)
+    fcntl.fcntl(lifeline, fcntl.F_SETFL, os.O_ASYNC | os.O_NONBLOCK)
+    with suppress(BlockingIOError):
         os.read(lifeline, 1)
-        try:
-            on_orphaned()
-        finally:
-            os.killpg(0, signal.SIGKILL)
+        os.killpg(0, signal.SIGKILL)  # it was closed before
 
-    threading.Thread(target=watch, daemon=True, name="lifeline").start()
+
+def _watch(lifeline: int, on_orphaned: Callable[[], None] | None) -> None:
+    os.read(lifeline, 1)
+    try:
+        if on_orphaned is not None:
+            on_orphaned()
+    finally:
+        os.killpg(0, signal.SIGKILL)
 
 
 def cancel(*_: object) -> None:

@@ -106,7 +106,7 @@ class ForkServer:
         self._requests.close()
         for fd in (self._woken, self._wake, status, *(told for _, told in self._told.values())):
             os.close(fd)
-        be_child(lambda send: self._work(send, report), lambda: None, report, output, lifeline)
+        be_child(lambda send: self._work(send, report), None, report, output, lifeline)
 
     def _reap(self) -> None:
         """Tell of the children that have ended, and end what they started."""
