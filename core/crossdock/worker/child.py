@@ -9,6 +9,7 @@ import io
 import json
 import os
 import resource
+import select
 import signal
 import sys
 import threading
@@ -199,10 +200,11 @@ def _leave_it_to_the_kernel(lifeline: int) -> None:
     """
     fcntl.fcntl(lifeline, fcntl.F_SETOWN, -os.getpgrp())
     fcntl.fcntl(lifeline, fcntl.F_SETSIG, signal.SIGKILL)
-    fcntl.fcntl(lifeline, fcntl.F_SETFL, os.O_ASYNC | os.O_NONBLOCK)
-    with suppress(BlockingIOError):
-        os.read(lifeline, 1)
-        os.killpg(0, signal.SIGKILL)  # it was closed before
+    fcntl.fcntl(lifeline, fcntl.F_SETFL, os.O_ASYNC)
+    ends = select.poll()
+    ends.register(lifeline)
+    if ends.poll(0):  # it was closed before
+        os.killpg(0, signal.SIGKILL)
 
 
 def _watch(lifeline: int, on_orphaned: Callable[[], None] | None) -> None:
